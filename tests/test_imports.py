@@ -1,0 +1,57 @@
+"""Imports flow app → assistant → models → rpiq; scripts and tests may import all, nothing imports them."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+ROOMS = ("app", "assistant", "models", "rpiq")
+"""Each may import itself and those to its right."""
+OUTSIDE = ("scripts", "tests")
+SOUND_PICTURE_WEB = {"cv2", "faster_whisper", "piper", "rapidocr", "sounddevice", "zxingcpp", "PIL", "http", "socket"}
+
+
+def imported(path: Path) -> Iterator[str]:
+    """Top-level names that `path` imports, wherever in the file."""
+    package = path.relative_to(ROOT).parts[0]
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            yield from (alias.name.partition(".")[0] for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            # A relative import stays in its own room as long as it does not climb out of the top package.
+            yield package if node.level else (node.module or "").partition(".")[0]
+
+
+def files() -> list[Path]:
+    return [path for room in ROOMS for path in sorted((ROOT / room).rglob("*.py"))]
+
+
+@pytest.mark.parametrize("path", files(), ids=lambda path: str(path.relative_to(ROOT)))
+def test_no_arrow_points_left(path: Path) -> None:
+    room = path.relative_to(ROOT).parts[0]
+    forbidden = {*ROOMS[: ROOMS.index(room)], *OUTSIDE}
+    assert forbidden.isdisjoint(imported(path))
+
+
+def test_rpiq_can_be_used_alone() -> None:
+    """No audio, camera or web library in the quantizer."""
+    names = {name for path in files() if path.is_relative_to(ROOT / "rpiq") for name in imported(path)}
+    assert names
+    assert SOUND_PICTURE_WEB.isdisjoint(names)
+
+
+def test_only_fetching_knows_the_hub() -> None:
+    users = {path.relative_to(ROOT).as_posix() for path in files() if "huggingface_hub" in set(imported(path))}
+    assert users == {"models/fetch.py"}
+
+
+def test_the_walk_sees_every_kind_of_import(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(globals(), "ROOT", tmp_path)
+    path = tmp_path / "models" / "x.py"
+    path.parent.mkdir()
+    path.write_text("import app.cli\ndef f():\n    from assistant.mind import y\n    from . import z\nimport a, b.c\n")
+    assert set(imported(path)) == {"app", "assistant", "models", "a", "b"}
