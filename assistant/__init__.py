@@ -1,0 +1,1 @@
+"""The conversation: from sound and pictures to spoken answers."""

@@ -1,0 +1,35 @@
+"""The assistant's errors: each says what failed and what to do, once in print and once as a sentence to be spoken."""
+
+from __future__ import annotations
+
+
+class AssistantError(Exception):
+    """Something the user can mend.
+
+    `str(error)` is one line for a terminal or a log: what, where, what to do.
+    `spoken` is the same for the ear: no path, no jargon, and one action.
+    """
+
+    def __init__(self, message: str, spoken: str) -> None:
+        super().__init__(message)
+        self.spoken = spoken
+
+
+class PictureError(AssistantError):
+    """The picture file cannot be used."""
+
+
+class SoundError(AssistantError):
+    """The sound file cannot be used, or nothing was heard in it."""
+
+
+class QuestionError(AssistantError):
+    """The question is empty, too long, or in a language the engines do not know."""
+
+
+class EngineError(AssistantError):
+    """An engine is missing, cannot be opened, or failed while working."""
+
+
+class OutputError(AssistantError):
+    """The answer cannot be written."""

@@ -1,0 +1,144 @@
+"""Answers made only of words that were read: choose among candidate spans, or say that nothing fits.
+
+The finders propose (`fields.py`, `cover.py`); here the best is chosen, with a language model as judge where several are
+close, and the sentence is put together. Below a certain belief the answer is not given: honesty beats eloquence.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Protocol
+
+from assistant.mind import medicine
+from assistant.mind.fields import FINDERS
+from assistant.mind.question import Question
+from assistant.mind.spans import LIKELY, Span, fold, matches, of_rows
+from assistant.page import Line, Page, Row
+from assistant.phrases import NEEDS_EYES, NO_TEXT, could_read, not_found, plain, reading, sentence
+
+CLOSE = 0.12
+"""Candidates whose belief is this near to the best one's are left to the judge."""
+JUDGED = 6
+"""The most candidates a judge is asked about: each costs time before the first word."""
+ENOUGH = 0.62
+"""Least belief for an answer to be given."""
+LEGIBLE = 0.6
+"""Least confidence of the lines an answer stands in."""
+
+
+class Judge(Protocol):
+    """A language model that scores texts."""
+
+    def score(self, prompt: str, continuations: Sequence[str]) -> list[float]:
+        """Mean log-likelihood per token of each continuation after `prompt`."""
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What will be spoken, and what it rests on."""
+
+    text: str
+    abstained: bool
+    reason: str
+    """Why there is no answer; empty when there is one."""
+    evidence: tuple[Line, ...]
+    """The lines the answer stands in; when abstaining, the lines that could be read."""
+
+
+def answer(question: Question, page: Page, judge: Judge | None = None) -> Answer:
+    """Answer `question` from `page` alone."""
+    if not page.lines:
+        return Answer(NO_TEXT, True, "no text", ())
+    if question.kind == "eyes":
+        return Answer(f"{NEEDS_EYES} {could_read(_gist(page))}", True, "needs a vision model", page.lines)
+    if medicine.looks_like_medicine(page):
+        said, lines = medicine.verbatim(question, page)
+        return Answer(said, False, "", lines)
+    if question.kind == "read":
+        return _read(question, page)
+    if question.kind == "whether":
+        return _whether(question, page)
+    finder = FINDERS.get(question.kind, FINDERS["open"])
+    best = _choose(question, page, finder(question, page), judge)
+    if best is None:
+        return Answer(not_found(question.kind, _gist(page)), True, "not found in the text", page.lines)
+    if best.clarity < LEGIBLE:
+        return Answer(f"I cannot read that clearly. {could_read(best.text)}", True, "unclear print", best.lines)
+    return Answer(sentence(question.kind, best.text), False, "", best.lines)
+
+
+def _choose(question: Question, page: Page, spans: Sequence[Span], judge: Judge | None) -> Span | None:
+    """The best candidate, or None when none is believed enough. A judge decides between near equals."""
+    distinct: dict[str, Span] = {}
+    for span in spans:
+        key = fold(plain(span.text))
+        if key and (key not in distinct or distinct[key].belief < span.belief):
+            distinct[key] = span
+    ranked = sorted(distinct.values(), key=lambda span: span.belief, reverse=True)
+    if not ranked or ranked[0].belief < ENOUGH:
+        return None
+    near = [span for span in ranked if span.belief >= ranked[0].belief - CLOSE][:JUDGED]
+    if len(near) < 2 or judge is None:
+        return ranked[0]
+    gains = _gains(question, page, near, judge)
+    return max(zip(near, gains, strict=True), key=lambda pair: pair[0].belief + 0.05 * pair[1])[0]
+
+
+def _gains(question: Question, page: Page, spans: Sequence[Span], judge: Judge) -> list[float]:
+    """By how much the question and the page make each span likelier than it is by itself (nats per token)."""
+    texts = [f" {plain(span.text)}" for span in spans]
+    page_text = " / ".join(row.text for row in page.rows)[:600]
+    asked = judge.score(f"Text: {page_text}\nQuestion: {question.text}\nAnswer:", texts)
+    alone = judge.score("Answer:", texts)
+    return [a - b for a, b in zip(asked, alone, strict=True)]
+
+
+def _read(question: Question, page: Page) -> Answer:
+    """Everything, block by block; only what is printed in Latin letters where English is asked for."""
+    rows = list(page.rows)
+    if question.asks("english"):
+        rows = [row for row in rows if _mostly_latin(row)] or rows
+        span = of_rows(rows, 1.0)
+        return Answer(reading([row.text for row in rows]), False, "", span.lines)
+    clear = [block for block in page.blocks if _worth_reading(block.rows)] or list(page.blocks)
+    lines = tuple(line for block in clear for row in block.rows for line in row.lines)
+    return Answer(reading([block.text for block in clear]), False, "", lines)
+
+
+def _worth_reading(rows: Sequence[Row]) -> bool:
+    """Scraps of one or two characters beside real text are noise to the ear."""
+    return sum(character.isalnum() for row in rows for character in row.text) >= 2
+
+
+def _whether(question: Question, page: Page) -> Answer:
+    """Yes only when the words stand there. Their absence proves nothing, so there is never a "no"."""
+    best = max(
+        (of_rows(block.rows[i : i + 2], matches(question.keys, " ".join(row.text for row in block.rows[i : i + 2])))
+         for block in page.blocks for i in range(len(block.rows))),
+        key=lambda span: span.belief,
+    )  # fmt: skip
+    if question.keys and best.belief >= LIKELY:
+        shown = " ".join(plain(best.text).split()[:16])
+        negative = any(word in fold(best.text).split() for word in ("no", "not", "without", "never"))
+        return Answer(f"{'It says' if negative else 'Yes. It says'}: {shown}.", False, "", best.lines)
+    asked = " ".join(words[0] for words in question.keys)
+    said = f"I do not find {asked or 'that'} in what I could read, but I may have missed it."
+    return Answer(f"{said} {could_read(_gist(page))}", True, "not found in the text", page.lines)
+
+
+def _gist(page: Page) -> str:
+    """The largest words first: what to offer when the answer is not there."""
+    blocks = sorted(page.blocks, key=lambda block: block.height, reverse=True)[:2]
+    ordered = [block for block in page.blocks if block in blocks]
+    return " ".join(block.text for block in ordered)
+
+
+def _mostly_latin(row: Row) -> bool:
+    letters = [character for character in row.text if character.isalpha()]
+    return sum(character < "ɐ" for character in letters) > 0.7 * len(letters) if letters else False
+
+
+def hedge(given: Answer, opening: str) -> Answer:
+    """The same answer with a sentence before it (a caution about the picture, or what was understood)."""
+    return replace(given, text=f"{opening} {given.text}")

@@ -1,0 +1,94 @@
+"""Every sentence the assistant makes up itself; all other words in an answer stand on the page."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+SENTENCES: dict[str, str] = {
+    "total": "The total is {}.",
+    "tax": "The tax is {}.",
+    "change": "The change is {}.",
+    "paid": "The amount paid is {}.",
+    "cost": "The price is {}.",
+    "date": "The date is {}.",
+    "time": "The time is {}.",
+    "expiry": "It expires: {}.",
+    "phone": "The phone number is {}.",
+    "email": "The e-mail address is {}.",
+    "website": "The web address is {}.",
+    "items": "The number of items is {}.",
+    "cashier": "The cashier is {}.",
+    "company": "It is from {}.",
+    "title": "The title is {}.",
+    "subtitle": "The subtitle is {}.",
+    "author": "The author is {}.",
+    "publisher": "The publisher is {}.",
+    "edition": "It is the {}.",
+    "brand": "The brand is {}.",
+    "heading": "The heading is {}.",
+    "direction": "The arrow points {}.",
+    "ingredient": "The first ingredient is {}.",
+    "product": "It says {}.",
+}
+"""A frame for each kind of answer; kinds without one are answered with the printed words alone."""
+
+WHAT: dict[str, str] = {
+    "total": "a total", "tax": "a tax", "change": "any change", "paid": "an amount paid", "cost": "a price",
+    "date": "a date", "time": "a time", "expiry": "an expiry date", "phone": "a phone number",
+    "email": "an e-mail address", "website": "a web address", "items": "a number of items", "cashier": "a cashier",
+    "company": "a name of the business", "city": "a city", "title": "a title", "subtitle": "a subtitle",
+    "author": "an author's name", "publisher": "a publisher", "edition": "an edition", "brand": "a brand name",
+    "heading": "a heading", "direction": "an arrow", "ingredient": "a list of ingredients", "series": "a series",
+    "percentage": "a percentage", "count": "that number", "amount": "that amount", "duration": "a length of time",
+    "barcode": "a barcode",
+}  # fmt: skip
+
+NO_TEXT = "I see no text in this picture. Move nearer, or point the camera at the writing."
+NEEDS_EYES = "I can only read text so far, and cannot tell what things look like."
+MEDICINE_END = "Check with a pharmacist."
+NOT_HEARD_WELL = "You asked: {}"
+
+
+def plain(text: str) -> str:
+    """Printed words without the marks at their ends that would break a sentence."""
+    return " ".join(text.replace("_", " ").strip(" .,;:|-").split())
+
+
+def sentence(kind: str, said: str) -> str:
+    """One sentence that gives `said` as the answer to a question of `kind`."""
+    said = plain(said)
+    frame = SENTENCES.get(kind)
+    if frame:
+        return frame.format(said)
+    return said if said.endswith(("?", "!")) else f"{said}."
+
+
+def reading(blocks: Sequence[str]) -> str:
+    """A whole page: each block is a sentence, so that the voice pauses between them."""
+    return " ".join(
+        text if text.rstrip().endswith((".", "?", "!", ":")) else f"{plain(text)}." for text in blocks if plain(text)
+    )
+
+
+def could_read(words: str, most: int = 12) -> str:
+    """What can be offered when the answer was not found."""
+    parts = words.split()
+    short = " ".join(parts[:most])
+    return f"I can read: {plain(short)}{', and more' if len(parts) > most else ''}."
+
+
+def not_found(kind: str, words: str) -> str:
+    """Abstention, with what there is to read."""
+    what = WHAT.get(kind)
+    first = f"I cannot find {what} here." if what else "I cannot find the answer in the text."
+    return f"{first} {could_read(words)}"
+
+
+SENTIMENT = "The text sounds {}."
+SENTIMENT_UNSURE = "I am not sure of the mood of this text; it may be {}."
+
+
+def barcodes(codes: Sequence[tuple[str, str]]) -> str:
+    """Codes as (format, content); digits are parted so that they are said one by one."""
+    said = [f"{name}: {' '.join(text) if text.isdigit() else text}." for name, text in codes]
+    return " ".join(said)
