@@ -1,0 +1,173 @@
+"""`assistant ask`: one picture, one spoken question or several typed ones, the answers aloud."""
+
+from __future__ import annotations
+
+import argparse
+import queue
+import threading
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from app import settings
+from app.terminal import complain, say, say_json, write_json
+from models.store import Store
+
+if TYPE_CHECKING:
+    from app.commands import Subparsers
+    from assistant.ask import Outcome
+    from assistant.profiles import Engines
+    from assistant.sound import Sound
+
+SLOWEST, FASTEST = 0.5, 3.0
+
+
+def register(subparsers: Subparsers) -> None:
+    """Add `ask` to the command line."""
+    parser = subparsers.add_parser(
+        "ask",
+        help="ask about a picture and hear the answer",
+        description="Answer a question about a picture, aloud. Only what is written in the picture is used.",
+    )
+    parser.add_argument(
+        "--image", type=Path, required=True, metavar="FILE", help="the picture: JPEG, PNG, WebP, BMP or TIFF"
+    )
+    question = parser.add_mutually_exclusive_group(required=True)
+    question.add_argument("--audio", type=Path, metavar="FILE", help="the question as sound, at most a minute")
+    question.add_argument(
+        "--text", action="append", metavar="QUESTION", help="the question in writing; may be repeated"
+    )
+    parser.add_argument("--out", type=Path, metavar="FILE", help="write the spoken answer to this WAV file")
+    parser.add_argument(
+        "--json", type=Path, metavar="FILE", help="write the answer as JSON to FILE, or to the terminal with -"
+    )
+    parser.add_argument("--speed", type=_speed, default=1.0, help="of the voice, 0.5 to 3 (usual: 1)")
+    parser.add_argument(
+        "--voice", choices=("natural", "fast"), default="natural", help="fast: espeak-ng, clear at high speed"
+    )
+    parser.add_argument("--profile", default="embedded", help="which models to use (see `assistant models list`)")
+    parser.add_argument("--silent", action="store_true", help="do not play the answer")
+    parser.set_defaults(run=run)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Answer every question; exit status 0 also when the answer is that nothing fits."""
+    from assistant.profiles import Engines
+
+    engines = Engines(Store(settings.read().store_root), arguments.profile, arguments.voice)
+    outcomes = _outcomes(arguments, engines)
+    to_terminal = str(arguments.json) == "-"
+    spoken: list[Sound] = []
+    records = []
+    for outcome in outcomes:
+        if not to_terminal:
+            _show(outcome)
+        spoken += _speak(outcome.speech, silent=arguments.silent)
+        records.append(_record(outcome, engines))
+    if arguments.out:
+        from assistant.sound import write_wav
+
+        write_wav(arguments.out, spoken)
+        if not to_terminal:
+            say(f"Wrote   {arguments.out}")
+    if arguments.json:
+        result: Any = records[0] if len(records) == 1 else records
+        if to_terminal:
+            say_json(result)
+        else:
+            write_json(arguments.json, result)
+    return 0
+
+
+def _outcomes(arguments: argparse.Namespace, engines: Engines) -> Iterator[Outcome]:
+    """Files are opened before any model, so that a wrong one is refused at once."""
+    from assistant.ask import ask_aloud, ask_in_writing, look
+    from assistant.eyes import load_photo
+    from assistant.mind.question import understand
+    from assistant.sound import load_sound
+
+    photo = load_photo(arguments.image)
+    if arguments.audio:
+        sound = load_sound(arguments.audio)
+        engines.warm()
+        yield ask_aloud(sound, photo, engines, arguments.speed)
+        return
+    for text in arguments.text:
+        understand(text)
+    engines.warm(("reader", "speaker"))
+    seen = look(photo, engines)
+    for text in arguments.text:
+        yield ask_in_writing(text, seen, engines, arguments.speed)
+
+
+def _show(outcome: Outcome) -> None:
+    given, seen = outcome.answer, outcome.seen
+    heard = "" if outcome.heard_confidence is None else f"  (confidence {outcome.heard_confidence:.2f})"
+    say(f"{'Asked ' if outcome.heard_confidence is None else 'Heard '}  {outcome.question}{heard}")
+    lines = len(seen.page.lines) if seen.page else 0
+    found = ", ".join(finding.kind for finding in seen.quality.findings) or "clear"
+    say(f"Seen    {seen.photo.width} × {seen.photo.height} pixels, {found}, {lines} lines of text")
+    say(f"Answer  {given.text}")
+    say("Times   " + " · ".join(f"{stage} {ms:.0f} ms" for stage, ms in outcome.timings_ms.items()))
+
+
+def _record(outcome: Outcome, engines: Engines) -> dict[str, Any]:
+    given, seen = outcome.answer, outcome.seen
+    return {
+        "question": outcome.question,
+        "heard_confidence": outcome.heard_confidence,
+        "answer": given.text,
+        "abstained": given.abstained,
+        "reason": given.reason,
+        "evidence": [
+            {"text": line.text, "box": asdict(line.box), "confidence": round(line.confidence, 3)}
+            for line in given.evidence
+        ],
+        "turned": seen.page.turned if seen.page else 0,
+        "quality": asdict(seen.quality),
+        "engine": f"{engines.profile}: {engines.names()}",
+        "timings_ms": {stage: round(ms, 1) for stage, ms in outcome.timings_ms.items()},
+    }
+
+
+def _speak(speech: Iterator[Sound], silent: bool) -> Sequence[Sound]:
+    """Play the sentences while the next ones are made, if there is a loudspeaker; returns them all."""
+    from assistant.sound import has_output, play
+
+    if silent or not has_output():
+        return list(speech)
+    waiting: queue.Queue[Sound | None] = queue.Queue()
+    failed: list[Exception] = []
+
+    def play_all() -> None:
+        while (sound := waiting.get()) is not None:
+            try:
+                play(sound)
+            except Exception as error:  # handed to the asking thread, which raises it
+                failed.append(error)
+                return
+
+    player = threading.Thread(target=play_all)
+    player.start()
+    spoken = []
+    try:
+        for sound in speech:
+            waiting.put(sound)
+            spoken.append(sound)
+    finally:
+        waiting.put(None)
+        player.join()
+    if failed:
+        complain(f"assistant: the answer could not be played: {failed[0]}")
+    return spoken
+
+
+def _speed(text: str) -> float:
+    try:
+        speed = float(text)
+    except ValueError:
+        speed = 0.0
+    if not SLOWEST <= speed <= FASTEST:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a speed: give a number from {SLOWEST} to {FASTEST}")
+    return speed

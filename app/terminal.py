@@ -1,0 +1,88 @@
+"""What the commands write: results to standard output, progress and complaints to standard error."""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+from dataclasses import asdict, is_dataclass
+from json import dumps
+from pathlib import Path
+
+from assistant.errors import OutputError
+from models.progress import Progress
+
+_SECONDS_BETWEEN = 0.1
+
+
+def say(text: str = "") -> None:
+    """A line of the result."""
+    sys.stdout.write(f"{text}\n")
+
+
+def say_json(value: object) -> None:
+    """The result for a program: dataclasses become objects, paths texts."""
+    say(_json(value))
+
+
+def write_json(path: Path, value: object) -> None:
+    """Like `say_json`, into a file: all or nothing; OutputError when the place cannot be written."""
+    part = path.with_name(f".{path.name}.{os.getpid()}.part")
+    try:
+        part.write_text(_json(value) + "\n", encoding="utf-8")
+        part.replace(path)
+    except OSError as error:
+        part.unlink(missing_ok=True)
+        raise OutputError(
+            f"cannot write {path} ({error.strerror or error}): free some space there or choose another place",
+            "I could not save the answer. The disk may be full, or the folder is not mine to write.",
+        ) from error
+
+
+def complain(text: str) -> None:
+    """A line that is not the result."""
+    sys.stderr.write(f"{text}\n")
+    sys.stderr.flush()
+
+
+class ProgressLine:
+    """Progress on standard error: one line that moves on a terminal, a line for each fifth of the way elsewhere."""
+
+    def __init__(self) -> None:
+        self._moving = sys.stderr.isatty()
+        self._what = ""
+        self._fifth = 0
+        self._next = 0.0
+
+    def __call__(self, progress: Progress) -> None:
+        share = progress.done_bytes / max(progress.total_bytes, 1)
+        if progress.what != self._what:
+            self._what, self._fifth, self._next = progress.what, -1, 0.0
+        text = f"{progress.what}: {share:4.0%} of {progress.total_bytes / 1e6:,.0f} MB"
+        if self._moving:
+            now = time.monotonic()
+            if now >= self._next or share >= 1:
+                self._next = now + _SECONDS_BETWEEN
+                sys.stderr.write(f"\r\033[K{text}")
+                sys.stderr.flush()
+        elif int(share * 5) > self._fifth:
+            self._fifth = int(share * 5)
+            complain(text)
+
+    def clear(self) -> None:
+        """Make room for a line of result."""
+        if self._moving and self._what:
+            sys.stderr.write("\r\033[K")
+            sys.stderr.flush()
+
+
+def _json(value: object) -> str:
+    return dumps(value, indent=2, ensure_ascii=False, default=_plain)
+
+
+def _plain(value: object) -> object:
+    if is_dataclass(value) and not isinstance(value, type):
+        return asdict(value)
+    if isinstance(value, Path):
+        return str(value)
+    raise TypeError(f"{type(value).__name__} cannot be written as JSON")

@@ -1,0 +1,164 @@
+"""One question about one picture, from files to a spoken answer: the order of the stages, and the time each takes.
+
+The picture is read while the question is still being heard. The gate stands before every model.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field, replace
+from typing import TypeVar
+
+from assistant import gate
+from assistant.ears import hear
+from assistant.errors import SoundError
+from assistant.eyes import Photo
+from assistant.mind.grounding import Answer, answer, hedge
+from assistant.mind.question import Question, understand
+from assistant.mind.sentiment import sentiment
+from assistant.page import Page
+from assistant.phrases import NOT_HEARD_WELL, SENTIMENT, SENTIMENT_UNSURE, barcodes, not_found
+from assistant.profiles import Engines
+from assistant.pronounce import as_spoken
+from assistant.sound import Sound, Utterance
+
+DOUBTFUL_HEARING = 0.6
+"""Below this confidence the assistant first says what it understood."""
+
+_Result = TypeVar("_Result")
+
+
+@dataclass(frozen=True)
+class Seen:
+    """A picture that was looked at once; any number of questions may be asked about it."""
+
+    photo: Photo
+    quality: gate.Quality
+    page: Page | None
+    """None when the gate let no model see the picture."""
+    timings_ms: dict[str, float]
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """A question with its answer and the first of its sound."""
+
+    question: str
+    heard_confidence: float | None
+    """None for a typed question."""
+    answer: Answer
+    seen: Seen
+    timings_ms: dict[str, float]
+    """Milliseconds of each stage; `first_audible` counts from the end of the question to the first sample of speech."""
+    speech: Iterator[Sound] = field(repr=False)
+    """The spoken answer, a sentence at a time; the first is ready, the others are made when they are asked for."""
+
+
+class Stopwatch:
+    """Milliseconds by stage."""
+
+    def __init__(self) -> None:
+        self.started = time.perf_counter()
+        self.timings_ms: dict[str, float] = {}
+
+    def time(self, stage: str, work: Callable[[], _Result]) -> _Result:
+        """Run `work` and note how long it took."""
+        start = time.perf_counter()
+        try:
+            return work()
+        finally:
+            self.timings_ms[stage] = 1000 * (time.perf_counter() - start)
+
+    def total(self) -> float:
+        return 1000 * (time.perf_counter() - self.started)
+
+
+def look(photo: Photo, engines: Engines) -> Seen:
+    """Judge the picture and, if it is worth it, read it."""
+    watch = Stopwatch()
+    quality = watch.time("gate", lambda: gate.judge(photo))
+    if not quality.usable:
+        return Seen(photo, quality, None, watch.timings_ms)
+    page = watch.time("read", lambda: engines.reader.read(photo))
+    return Seen(
+        photo, watch.time("gate_text", lambda: gate.judge_lines(photo, page.lines, page.turned)), page, watch.timings_ms
+    )
+
+
+def ask_aloud(sound: Sound, photo: Photo, engines: Engines, speed: float = 1.0) -> Outcome:
+    """Answer a spoken question; hearing and reading run side by side.
+
+    Raises SoundError when nobody speaks, QuestionError when what was heard is no English question.
+    """
+    watch = Stopwatch()
+    with ThreadPoolExecutor(1) as pool:
+        looking = pool.submit(look, photo, engines)
+        utterance = watch.time("hear", lambda: hear(sound, engines.recogniser))
+        seen = looking.result()
+    return _outcome(utterance.text, utterance, seen, engines, speed, watch)
+
+
+def ask_in_writing(question: str, seen: Seen, engines: Engines, speed: float = 1.0) -> Outcome:
+    """Answer a typed question about a picture that was looked at already.
+
+    Raises QuestionError when it is no English question.
+    """
+    return _outcome(question, None, seen, engines, speed, Stopwatch())
+
+
+def _outcome(
+    text: str, utterance: Utterance | None, seen: Seen, engines: Engines, speed: float, watch: Stopwatch
+) -> Outcome:
+    question = understand(text)
+    given = watch.time("think", lambda: think(question, seen, engines))
+    if utterance is not None and utterance.confidence < DOUBTFUL_HEARING:
+        given = hedge(given, NOT_HEARD_WELL.format(utterance.text))
+    speech = engines.speaker.speak(as_spoken(given.text), speed)
+    first = watch.time("speak", lambda: next(speech, None))
+    if first is None:
+        raise SoundError(f"the voice made no sound of: {given.text}", "My voice failed. Try the other voice.")
+    timings = {**seen.timings_ms, **watch.timings_ms, "first_audible": watch.total()}
+    if utterance is None:  # the picture was read before; a first question waits for it all the same
+        timings["first_audible"] += sum(seen.timings_ms.values())
+    confidence = None if utterance is None else utterance.confidence
+    return Outcome(text, confidence, given, seen, timings, _chain(first, speech))
+
+
+def _chain(first: Sound, rest: Iterator[Sound]) -> Iterator[Sound]:
+    yield first
+    yield from rest
+
+
+def think(question: Question, seen: Seen, engines: Engines) -> Answer:
+    """The answer to `question` about what was seen; no model has a say before the gate has."""
+    if not seen.quality.usable or seen.page is None:
+        refusing = next(finding for finding in seen.quality.findings if finding.refuse)
+        lines = seen.page.lines if seen.page else ()
+        return Answer(seen.quality.spoken, True, refusing.kind, lines)
+    if question.kind == "barcode":
+        codes = engines.barcodes.codes(seen.photo)
+        if codes:
+            return Answer(barcodes([(code.format, code.text) for code in codes]), False, "", ())
+        return Answer(not_found("barcode", seen.page.text), True, "no barcode", seen.page.lines)
+    if question.kind == "sentiment" and seen.page.lines:
+        mood = sentiment(seen.page.text, engines.judge)
+        if mood.sure:
+            return Answer(SENTIMENT.format(mood.label), False, "", seen.page.lines)
+        return Answer(SENTIMENT_UNSURE.format(mood.label), True, "uncertain", seen.page.lines)
+    given = answer(question, seen.page, _LateJudge(engines))
+    hints = [f"{finding.reason} {finding.action}" for finding in seen.quality.findings if not finding.refuse]
+    if hints and (given.abstained or question.kind == "read"):
+        given = replace(given, text=f"{given.text} {hints[0]}")
+    return given
+
+
+class _LateJudge:
+    """The language model, opened only if the answer is in dispute: most questions never need it."""
+
+    def __init__(self, engines: Engines) -> None:
+        self._engines = engines
+
+    def score(self, prompt: str, continuations: Sequence[str]) -> list[float]:
+        return self._engines.judge.score(prompt, continuations)

@@ -1,0 +1,192 @@
+"""Pictures: a file or a frame becomes a `Photo`, turned the right way and of bounded size.
+
+Every way in which a file fails to be one still picture is refused here with a reason and one action. Whether the
+picture shows anything that can be read is the picture gate's work (`gate.py`).
+"""
+
+from __future__ import annotations
+
+import errno
+import warnings
+from dataclasses import dataclass
+from pathlib import Path
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, ImageOps, UnidentifiedImageError
+
+from assistant.errors import PictureError
+
+MOST_PIXELS = 64_000_000
+"""A picture with more is refused from its header, before anything is decoded: 64 megapixels are 256 MB while decoding,
+and no camera of a phone or a laptop stores more unless asked to."""
+
+LONGEST_SIDE = 2_000
+"""Pixels. Larger pictures are reduced to this, which is the size at which the reader works (RapidOCR's max_side_len):
+more would only be carried along."""
+
+DIM_WHITE = 110.0
+"""Grey level of the brightest parts below which a picture is dim: the usable evaluation pictures have 137 and more, the
+same in a tenth of the light 99 and less."""
+
+FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "GIF")
+"""What is opened, by Pillow's names; anything else is refused."""
+
+_SAVE_AS = "Save it as JPEG, PNG or WebP."
+
+
+@dataclass(frozen=True)
+class Photo:
+    """One picture, upright according to its own metadata."""
+
+    pixels: NDArray[np.uint8]
+    """`[height, width, 3]`, red green blue, contiguous."""
+
+    @property
+    def width(self) -> int:
+        return int(self.pixels.shape[1])
+
+    @property
+    def height(self) -> int:
+        return int(self.pixels.shape[0])
+
+
+def load_photo(path: Path) -> Photo:
+    """Open one still picture: upright, 8-bit RGB, its longest side at most `LONGEST_SIDE`.
+
+    Grey, palette, CMYK, 16-bit and transparent (laid on white) pictures are accepted. Raises `PictureError` for a file
+    that cannot be opened, is no picture, is damaged, has several frames, or has more than `MOST_PIXELS`; memory stays
+    bounded because all but damage is seen in the header.
+    """
+    try:
+        with path.open("rb") as file:
+            head = file.read(512)
+            if not head:
+                raise PictureError(
+                    f"{path}: the file is empty (0 bytes). Take or copy the picture again.",
+                    "The picture file is empty. Take the picture again.",
+                )
+            file.seek(0)
+            with warnings.catch_warnings():
+                # Our own limit is stricter than Pillow's warning; odd metadata is no reason to bother anybody.
+                warnings.simplefilter("ignore")
+                Image.init()  # registers every format: `formats` may name only registered ones
+                try:
+                    with Image.open(file, formats=FORMATS) as image:
+                        _refuse_from_header(path, image)
+                        return Photo(_upright_rgb(image))
+                except UnidentifiedImageError as error:
+                    raise _no_picture(path, head) from error
+                except Image.DecompressionBombError as error:
+                    raise _too_large(path, "far too many pixels") from error
+    except OSError as error:
+        raise _unopened(path, error) from error
+    except (SyntaxError, ValueError) as error:  # how Pillow's plug-ins report a damaged file
+        raise _damaged(path, error) from error
+
+
+def _refuse_from_header(path: Path, image: Image.Image) -> None:
+    width, height = image.size
+    if width * height > MOST_PIXELS:
+        raise _too_large(path, f"{width} x {height} pixels")
+    # Some phones write a .jpg of several frames (MPO): the same shot for a depth view, and the first is the photograph.
+    if getattr(image, "is_animated", False) and image.format != "MPO":
+        raise PictureError(
+            f"{path}: an animation, not one picture. Save one of its frames as JPEG or PNG.",
+            "That file is an animation, not one picture. Save one of its frames as a picture.",
+        )
+
+
+def _upright_rgb(image: Image.Image) -> NDArray[np.uint8]:
+    """Decode (JPEG at a reduced scale where that suffices), reduce, turn, and convert to `[height, width, 3]` RGB."""
+    # Skips work inside the JPEG decoder, by 2, 4 or 8, never below the size asked for; other formats ignore it.
+    image.draft(None, (LONGEST_SIDE, LONGEST_SIDE))
+    image.load()
+    if image.mode.startswith("I"):
+        image = _eight_bits(image)
+    if image.mode == "P":  # palette indices cannot be averaged
+        image = image.convert("RGBA" if image.has_transparency_data else "RGB")
+    image.thumbnail((LONGEST_SIDE, LONGEST_SIDE), Image.Resampling.LANCZOS)
+    image = ImageOps.exif_transpose(image)
+    if image.has_transparency_data:
+        layer = image.convert("RGBA")
+        image = Image.new("RGBA", layer.size, "white")
+        image.alpha_composite(layer)
+    return np.ascontiguousarray(np.asarray(image.convert("RGB")))
+
+
+def _eight_bits(image: Image.Image) -> Image.Image:
+    """Grey of 16 bits (also when Pillow holds it in 32), scaled to 8: Pillow's own conversion clips all above 255."""
+    grey = Image.fromarray(np.clip(np.asarray(image) >> 8, 0, 255).astype(np.uint8))
+    if "exif" in image.info:
+        grey.info["exif"] = image.info["exif"]
+    return grey
+
+
+def _no_picture(path: Path, head: bytes) -> PictureError:
+    """The refusal of a file that is none of `FORMATS`, naming what it is where its first bytes say so."""
+    kind = "not a picture this assistant can open"
+    if head[4:8] == b"ftyp":
+        brand = head[8:12]
+        kind = (
+            "a video"
+            if brand in (b"isom", b"mp41", b"mp42", b"qt  ")
+            else "a HEIC picture, which cannot be opened here"
+        )
+    elif head.startswith(b"%PDF"):
+        kind = "a PDF document, not a picture"
+    elif b"<svg" in head.lower():
+        kind = "an SVG drawing, not a picture"
+    return PictureError(f"{path}: {kind}. {_SAVE_AS}", f"That file is {kind}. {_SAVE_AS}")
+
+
+def _too_large(path: Path, size: str) -> PictureError:
+    limit = f"{MOST_PIXELS // 1_000_000} megapixels"
+    return PictureError(
+        f"{path}: too large ({size}; at most {limit}). Reduce it first.",
+        f"The picture is too large: more than {limit}. Use a smaller one.",
+    )
+
+
+def _damaged(path: Path, error: Exception) -> PictureError:
+    return PictureError(
+        f"{path}: the picture is damaged or incomplete ({error}). Copy or take it again.",
+        "The picture file is damaged or incomplete. Take the picture again.",
+    )
+
+
+def _unopened(path: Path, error: OSError) -> PictureError:
+    """The refusal that fits an operating system's error; one without a number comes from a decoder: damage."""
+    if error.errno is None:
+        return _damaged(path, error)
+    said = {
+        errno.ENOENT: ("there is no such file. Check the name.", "I cannot find that picture. Check its name."),
+        errno.EISDIR: ("this is a folder. Name one picture in it.", "That is a folder. Name one picture in it."),
+        errno.EACCES: (
+            "no permission to read it. Change the file's permissions.",
+            "I am not allowed to open that picture. Change its permissions.",
+        ),
+    }
+    printed, spoken = said.get(
+        error.errno,
+        (
+            f"cannot be read ({error.strerror}). Copy it to another place.",
+            "I cannot read that picture file. Copy it to another place.",
+        ),
+    )
+    return PictureError(f"{path}: {printed}", spoken)
+
+
+def brighten(photo: Photo) -> Photo:
+    """A dim picture with its darkest and brightest parts spread over the whole range; a bright one as it is.
+
+    Smoothed a little first, because spreading a tenth of the light also spreads the sensor's noise tenfold.
+    """
+    smooth = cv2.GaussianBlur(photo.pixels, (0, 0), 1.0)
+    sample = smooth[::4, ::4]
+    low, high = float(np.percentile(sample.min(axis=2), 1)), float(np.percentile(sample.max(axis=2), 99.5))
+    if high > DIM_WHITE:
+        return photo
+    spread = (smooth.astype(np.float32) - low) * (255 / max(high - low, 1.0))
+    return Photo(np.clip(spread, 0, 255).astype(np.uint8))

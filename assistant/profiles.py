@@ -1,0 +1,115 @@
+"""Opens the engines that a profile of the model catalogue names: each when first needed, or ahead of time by `warm`."""
+
+from __future__ import annotations
+
+import logging
+import os
+import threading
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any, Literal, TypeVar, cast, get_args
+
+import numpy as np
+
+from assistant.engines import BarcodeReader, LanguageModel, Reader, Recogniser, Speaker
+from assistant.errors import EngineError
+from assistant.eyes import Photo
+from assistant.sound import HEARING_RATE, Sound
+from models.catalogue import Role
+from models.errors import ModelError
+from models.store import Store
+
+Voice = Literal["natural", "fast"]
+"""`natural`: the profile's neural voice; `fast`: espeak-ng, which stays clear at high speed."""
+EngineName = Literal["recogniser", "speaker", "reader", "barcodes", "judge"]
+EVERYDAY: tuple[EngineName, ...] = ("recogniser", "speaker", "reader", "barcodes")
+"""What nearly every question needs. The judge is opened only when a question does."""
+
+log = logging.getLogger(__name__)
+_Engine = TypeVar("_Engine")
+
+
+class Engines:
+    """The engines of one profile on this machine. Safe to share between threads."""
+
+    def __init__(self, store: Store, profile: str = "embedded", voice: Voice = "natural", threads: int = 0) -> None:
+        """`threads` for each engine; 0 for one per core."""
+        self._store = store
+        self.profile = profile
+        self.voice = voice
+        self._threads = threads or os.cpu_count() or 1
+        self._opened: dict[EngineName, Any] = {}
+        self._locks = {name: threading.Lock() for name in get_args(EngineName)}
+
+    @property
+    def recogniser(self) -> Recogniser:
+        from assistant.ears import WhisperRecogniser
+
+        return self._open("recogniser", lambda: WhisperRecogniser(self._folder("recogniser"), self._threads))
+
+    @property
+    def reader(self) -> Reader:
+        from assistant.reader import RapidOcrReader
+
+        return self._open("reader", lambda: RapidOcrReader(self._folder("reader"), self._threads))
+
+    @property
+    def speaker(self) -> Speaker:
+        from assistant.voice import EspeakSpeaker, PiperSpeaker
+
+        def open_voice() -> Speaker:
+            if self.voice == "fast":
+                return EspeakSpeaker()
+            return PiperSpeaker(next(self._folder("speaker").glob("*.onnx")))
+
+        return self._open("speaker", open_voice)
+
+    @property
+    def barcodes(self) -> BarcodeReader:
+        from assistant.barcode import ZxingBarcodeReader
+
+        return self._open("barcodes", ZxingBarcodeReader)
+
+    @property
+    def judge(self) -> LanguageModel:
+        from assistant.language import GgufLanguageModel
+
+        return self._open("judge", lambda: GgufLanguageModel(self._folder("language"), self._threads))
+
+    def warm(self, names: Sequence[EngineName] = EVERYDAY) -> None:
+        """Open these engines in parallel and run each once, so that the first question is not the slow one."""
+        with ThreadPoolExecutor(len(names)) as pool:
+            for done in [pool.submit(self._warm, name) for name in names]:
+                done.result()
+
+    def names(self) -> str:
+        """The models in use, for the record: "whisper-tiny.en, ..."."""
+        return ", ".join(entry.name for entry in self._store.catalogue.profile(self.profile))
+
+    def _warm(self, name: EngineName) -> None:
+        if name == "recogniser":
+            self.recogniser.transcribe(Sound(np.zeros(HEARING_RATE, np.float32), HEARING_RATE))
+        elif name == "reader":
+            self.reader.read(Photo(np.full((320, 320, 3), 255, np.uint8)))
+        elif name == "speaker":
+            for _ in self.speaker.speak("Ready.", 1.0):
+                pass
+        elif name == "judge":
+            self.judge.score("Ready", [" or not"])
+        else:
+            self.barcodes.codes(Photo(np.full((64, 64, 3), 255, np.uint8)))
+
+    def _folder(self, role: Role) -> Any:
+        try:
+            return self._store.open(self._store.catalogue.role(self.profile, role).name)
+        except ModelError as error:
+            raise EngineError(
+                str(error), "One of my models is missing or damaged. Run: assistant models fetch."
+            ) from error
+
+    def _open(self, name: EngineName, opener: Callable[[], _Engine]) -> _Engine:
+        with self._locks[name]:
+            if name not in self._opened:
+                log.info("opening the %s", name)
+                self._opened[name] = opener()
+            return cast(_Engine, self._opened[name])

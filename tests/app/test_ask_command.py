@@ -1,0 +1,182 @@
+"""`assistant ask` as a person runs it: real models, the samples, and everything that can be wrong with what is given."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+import wave
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from app.cli import main
+from assistant.profiles import Engines
+from assistant.sound import Sound, load_sound, write_wav
+from models.store import Store
+
+SAMPLES = Path(__file__).parents[2] / "samples"
+SIGN = SAMPLES / "parking-sign.jpg"
+SPOKEN = SAMPLES / "what-does-the-sign-say.wav"
+SAID = "DOUBLE PARKING PROHIBITED AT ALL TIMES"
+
+pytestmark = pytest.mark.usefixtures("store")
+
+
+def ask(*options: object) -> int:
+    return main(["ask", "--silent", *map(str, options)])
+
+
+def test_a_spoken_question_is_answered_aloud(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    out, record = tmp_path / "answer.wav", tmp_path / "answer.json"
+    assert ask("--image", SIGN, "--audio", SPOKEN, "--out", out, "--json", record) == 0
+    printed = capsys.readouterr().out
+    assert all(name in printed for name in ("Heard", "Seen", "Answer", "Times", "Wrote"))
+    answered = json.loads(record.read_text("utf-8"))
+    assert answered["question"].lower().strip("?. ") == "what does the sign say"
+    assert 0.5 < answered["heard_confidence"] <= 1
+    assert SAID in answered["answer"]
+    assert (answered["abstained"], answered["reason"]) == (False, "")
+    assert answered["evidence"][0].keys() == {"text", "box", "confidence"}
+    assert answered["evidence"][0]["box"].keys() == {"left", "top", "right", "bottom"}
+    assert answered["quality"]["findings"] == []
+    assert {"hear", "gate", "read", "think", "speak", "first_audible"} <= answered["timings_ms"].keys()
+    assert answered["engine"].startswith("embedded: ")
+    with wave.open(str(out)) as sound:
+        assert sound.getnframes() / sound.getframerate() > 1.5
+
+
+def test_what_is_spoken_is_what_is_printed(store: Store, tmp_path: Path) -> None:
+    out = tmp_path / "answer.wav"
+    assert ask("--image", SAMPLES / "book-cover.jpg", "--text", "Who wrote this book?", "--out", out) == 0
+    heard = Engines(store).recogniser.transcribe(load_sound(out)).text.lower()
+    assert "author" in heard
+    assert "melville" in heard
+
+
+def test_several_questions_share_one_reading(capsys: pytest.CaptureFixture[str]) -> None:
+    questions = [
+        "--text",
+        "How much was paid?",
+        "--text",
+        "When does the parking expire?",
+        "--text",
+        "What is the fax number?",
+    ]
+    assert ask("--image", SAMPLES / "parking-receipt.jpg", *questions, "--json", "-") == 0
+    paid, expiry, fax = json.loads(capsys.readouterr().out)
+    assert "15.00" in paid["answer"]
+    assert "11:59 PM" in expiry["answer"]
+    assert fax["abstained"]
+    assert paid["timings_ms"]["read"] == expiry["timings_ms"]["read"] == fax["timings_ms"]["read"]
+
+
+def test_with_the_network_cut_the_answer_is_the_same(tmp_path: Path) -> None:
+    """In a network namespace of its own, with not even a loopback device up."""
+    cut = ["unshare", "-rn"]
+    if not shutil.which("unshare") or subprocess.run([*cut, "true"], capture_output=True, check=False).returncode:
+        pytest.skip("this system does not let its users make a network namespace (unshare -rn)")
+    command = [sys.executable, "-m", "app.cli", "ask", "--silent", "--image", SIGN, "--audio", SPOKEN, "--json", "-"]
+    answers = []
+    for prefix in ([], cut):
+        done = subprocess.run([*prefix, *map(str, command)], capture_output=True, text=True, check=True, cwd=tmp_path)
+        answers.append(json.loads(done.stdout)["answer"])
+    assert answers[0] == answers[1]
+    assert SAID in answers[1]
+
+
+def test_a_speed_beyond_the_bounds_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as stopped:
+        ask("--image", SIGN, "--text", "What is it?", "--speed", "9")
+    assert stopped.value.code == 2
+    assert "0.5 to 3" in capsys.readouterr().err
+
+
+def silence(path: Path, seconds: float) -> Path:
+    write_wav(path, [Sound(np.zeros(int(16_000 * seconds), np.float32), 16_000)])
+    return path
+
+
+def picture(path: Path, size: tuple[int, int] = (8, 8), **options: object) -> Path:
+    Image.new("1", size).save(path, **options)
+    return path
+
+
+def text_file(path: Path, text: str) -> Path:
+    path.write_text(text, "utf-8")
+    return path
+
+
+BAD = {
+    "not an image": lambda t: ["--image", text_file(t / "a.jpg", "hello"), "--text", "What is it?"],
+    "an empty file": lambda t: ["--image", text_file(t / "a.png", ""), "--text", "What is it?"],
+    "a huge image": lambda t: ["--image", picture(t / "a.png", (20_000, 20_000)), "--text", "What is it?"],
+    "a folder": lambda t: ["--image", t, "--text", "What is it?"],
+    "a missing image": lambda t: ["--image", t / "none.jpg", "--text", "What is it?"],
+    "an empty question": lambda t: ["--image", SIGN, "--text", "  "],
+    "a long question": lambda t: ["--image", SIGN, "--text", "what" * 2500],
+    "a foreign question": lambda t: ["--image", SIGN, "--text", "Was steht auf dem Schild?"],
+    "silence": lambda t: ["--image", SIGN, "--audio", silence(t / "a.wav", 3)],
+    "half an hour of sound": lambda t: ["--image", SIGN, "--audio", silence(t / "a.wav", 1800)],
+    "sound that is none": lambda t: ["--image", SIGN, "--audio", text_file(t / "a.wav", "hello")],
+    "a folder as sound": lambda t: ["--image", SIGN, "--audio", t],
+    "an unknown profile": lambda t: ["--image", SIGN, "--text", "What is it?", "--profile", "none"],
+    "a folder as the answer": lambda t: ["--image", SIGN, "--text", "What is it?", "--out", t],
+}
+
+
+@pytest.mark.parametrize("case", BAD)
+def test_bad_input_is_one_line_and_nothing_is_written(
+    case: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    given, empty = tmp_path / "given", tmp_path / "empty"
+    given.mkdir()
+    empty.mkdir()
+    options = BAD[case](given)
+    before = sorted(given.iterdir())
+    out = [] if "--out" in options else ["--out", empty / "answer.wav"]
+    assert ask(*options, *out, "--json", empty / "answer.json") == 2
+    complaint = capsys.readouterr().err.strip().splitlines()
+    assert len([line for line in complaint if line.startswith("assistant: error: ")]) == 1
+    assert complaint[-1].startswith("assistant: error: ")
+    assert len(complaint[-1]) > len("assistant: error: ") + 20
+    assert list(empty.iterdir()) == []
+    assert sorted(given.iterdir()) == before
+
+
+def test_a_full_disk_leaves_nothing_behind(tmp_path: Path) -> None:
+    """A file-size limit makes the system refuse to write, as a full disk does."""
+    script = (
+        "import resource, signal, sys; signal.signal(signal.SIGXFSZ, signal.SIG_IGN);"
+        "resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, 20_000));"
+        "from app.cli import main; sys.exit(main(sys.argv[1:]))"
+    )
+    options = ["ask", "--silent", "--image", SIGN, "--text", "What does it say?", "--out", tmp_path / "answer.wav"]
+    done = subprocess.run(
+        [sys.executable, "-c", script, *map(str, options)],
+        capture_output=True,
+        text=True,
+        check=False,
+        env={**os.environ},
+    )
+    assert done.returncode == 2, done.stderr
+    assert "cannot write" in done.stderr.strip().splitlines()[-1]
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_stereo_sound_at_another_rate_is_accepted(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    mono = load_sound(SPOKEN)
+    path = tmp_path / "stereo.wav"
+    count = int(len(mono.samples) * 44_100 / mono.rate)
+    samples = np.interp(np.arange(count) / 44_100, np.arange(len(mono.samples)) / mono.rate, mono.samples)
+    with wave.open(str(path), "wb") as file:
+        file.setnchannels(2)
+        file.setsampwidth(2)
+        file.setframerate(44_100)
+        file.writeframes(np.repeat((samples * 32_767).astype("<i2"), 2).tobytes())
+    assert ask("--image", SIGN, "--audio", path, "--json", "-") == 0
+    assert SAID in json.loads(capsys.readouterr().out)["answer"]

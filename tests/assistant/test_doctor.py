@@ -1,0 +1,98 @@
+"""The doctor names every gap with one action, and knows when `ask` can work."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from dataclasses import asdict, replace
+from pathlib import Path
+
+import pytest
+
+from app.commands import doctor as command
+from assistant.doctor import PACKAGES, Machine, as_text, diagnose, look
+from models.store import Store
+
+FULL = Machine(
+    system="Linux", python="3.11.7", processor="A processor", cores=2, memory_bytes=8_000_000_000,
+    memory_free_bytes=6_000_000_000, store_root="/models", store_free_bytes=10_000_000_000, gpus=("A GPU, 24 GiB",),
+    outputs=("Speaker",), inputs=("Microphone",), sound_problem="", cameras=("Camera",), espeak="1.51",
+    packages=dict.fromkeys(PACKAGES, "1.0"),
+)  # fmt: skip
+
+
+def test_this_machine(store: Store) -> None:
+    machine = look(store.root)
+    assert machine.cores >= 1
+    assert 0 < machine.memory_free_bytes < machine.memory_bytes
+    assert machine.store_free_bytes > 0
+    assert all(machine.packages.values())
+    assert diagnose(machine, store.listing(), "embedded").ready
+
+
+def test_a_full_machine_has_no_gap(store: Store) -> None:
+    diagnosis = diagnose(FULL, store.listing(), "embedded")
+    assert diagnosis.ready
+    assert diagnosis.gaps == ()
+    assert "What to do" not in as_text(diagnosis)
+
+
+def test_a_store_that_does_not_exist_yet(tmp_path: Path) -> None:
+    store = Store(tmp_path / "not" / "yet")
+    assert look(store.root).store_free_bytes > 0
+    diagnosis = diagnose(FULL, store.listing(), "embedded")
+    assert not diagnosis.ready
+    assert {gap.mend for gap in diagnosis.gaps} == {"run: assistant models fetch --profile embedded"}
+    assert as_text(diagnosis).startswith(f"Not ready: {len(store.listing())} needed things are missing.")
+
+
+@pytest.mark.parametrize(
+    ("change", "what", "mend", "needed"),
+    [
+        ({"outputs": ()}, "no loudspeaker", "--out", False),
+        ({"inputs": ()}, "no microphone", "--audio", False),
+        ({"cameras": ()}, "no camera", "--image", False),
+        ({"espeak": ""}, "no espeak-ng", "apt install espeak-ng", False),
+        ({"sound_problem": "PortAudio is missing: install it"}, "sound devices", "install it", False),
+        ({"memory_free_bytes": 100_000_000}, "memory", "close other programs", False),
+        ({"packages": {"torch": ""}}, "torch", "./scripts/demo", True),
+    ],
+)
+def test_each_gap_has_an_action(store: Store, change: dict[str, object], what: str, mend: str, needed: bool) -> None:
+    diagnosis = diagnose(replace(FULL, **change), store.listing(), "embedded")  # type: ignore[arg-type]
+    (gap,) = diagnosis.gaps
+    assert what in gap.what
+    assert mend in gap.mend
+    assert gap.needed is needed
+    assert diagnosis.ready is not needed
+    assert gap.mend in as_text(diagnosis)
+
+
+def test_too_little_disk_for_what_is_missing(tmp_path: Path) -> None:
+    diagnosis = diagnose(replace(FULL, store_free_bytes=1_000_000), Store(tmp_path).listing(), "embedded")
+    assert any(gap.what.startswith("disk space") and gap.needed for gap in diagnosis.gaps)
+
+
+def run(*words: str) -> int:
+    parser = argparse.ArgumentParser()
+    command.register(parser.add_subparsers())
+    arguments = parser.parse_args(["doctor", *words])
+    status: int = arguments.run(arguments)
+    return status
+
+
+def test_the_command(store: Store, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run() == 0
+    assert capsys.readouterr().out.startswith("Ready")
+    assert run("--json") == 0
+    report = json.loads(capsys.readouterr().out)
+    assert report["ready"] is True
+    assert report["machine"].keys() == asdict(FULL).keys()
+
+
+def test_the_command_without_models(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("RPIQ_ASSISTANT_MODELS", str(tmp_path))
+    assert run() == 1
+    assert "assistant models fetch" in capsys.readouterr().out
