@@ -1,20 +1,19 @@
 """One question about one picture, from files to a spoken answer: the order of the stages, and the time each takes.
 
-The picture is read while the question is still being heard. The gate stands before every model.
+The gate stands before every model that sees the picture.
 """
 
 from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from typing import TypeVar
 
 from assistant import gate
 from assistant.ears import hear
-from assistant.errors import SoundError
-from assistant.eyes import Photo
+from assistant.errors import EngineError
+from assistant.eyes import Photo, brighten
 from assistant.mind.grounding import Answer, answer, hedge
 from assistant.mind.question import Question, understand
 from assistant.mind.sentiment import sentiment
@@ -81,22 +80,21 @@ def look(photo: Photo, engines: Engines) -> Seen:
     quality = watch.time("gate", lambda: gate.judge(photo))
     if not quality.usable:
         return Seen(photo, quality, None, watch.timings_ms)
-    page = watch.time("read", lambda: engines.reader.read(photo))
+    page = watch.time("read", lambda: engines.reader.read(brighten(photo)))
     return Seen(
         photo, watch.time("gate_text", lambda: gate.judge_lines(photo, page.lines, page.turned)), page, watch.timings_ms
     )
 
 
 def ask_aloud(sound: Sound, photo: Photo, engines: Engines, speed: float = 1.0) -> Outcome:
-    """Answer a spoken question; hearing and reading run side by side.
+    """Answer a spoken question.
 
     Raises SoundError when nobody speaks, QuestionError when what was heard is no English question.
     """
     watch = Stopwatch()
-    with ThreadPoolExecutor(1) as pool:
-        looking = pool.submit(look, photo, engines)
-        utterance = watch.time("hear", lambda: hear(sound, engines.recogniser))
-        seen = looking.result()
+    utterance = watch.time("hear", lambda: hear(sound, engines.recogniser))
+    # One after the other: side by side on two cores the engines' threads wait on each other, 0.76 s against 0.50 s.
+    seen = look(photo, engines)
     return _outcome(utterance.text, utterance, seen, engines, speed, watch)
 
 
@@ -118,7 +116,7 @@ def _outcome(
     speech = engines.speaker.speak(as_spoken(given.text), speed)
     first = watch.time("speak", lambda: next(speech, None))
     if first is None:
-        raise SoundError(f"the voice made no sound of: {given.text}", "My voice failed. Try the other voice.")
+        raise EngineError("the voice made no sound of the answer: try the other --voice", "My voice failed.")
     timings = {**seen.timings_ms, **watch.timings_ms, "first_audible": watch.total()}
     if utterance is None:  # the picture was read before; a first question waits for it all the same
         timings["first_audible"] += sum(seen.timings_ms.values())
@@ -143,15 +141,18 @@ def think(question: Question, seen: Seen, engines: Engines) -> Answer:
             return Answer(barcodes([(code.format, code.text) for code in codes]), False, "", ())
         return Answer(not_found("barcode", seen.page.text), True, "no barcode", seen.page.lines)
     if question.kind == "sentiment" and seen.page.lines:
-        mood = sentiment(seen.page.text, engines.judge)
+        said = question.text.partition(":")[2].strip()  # "what is the mood of this: I love it"
+        mood = sentiment(said or seen.page.text, engines.judge)
         if mood.sure:
             return Answer(SENTIMENT.format(mood.label), False, "", seen.page.lines)
         return Answer(SENTIMENT_UNSURE.format(mood.label), True, "uncertain", seen.page.lines)
     given = answer(question, seen.page, _LateJudge(engines))
-    hints = [f"{finding.reason} {finding.action}" for finding in seen.quality.findings if not finding.refuse]
-    if hints and (given.abstained or question.kind == "read"):
-        given = replace(given, text=f"{given.text} {hints[0]}")
-    return given
+    hint = next((finding for finding in seen.quality.findings if not finding.refuse), None)
+    if hint is None:
+        return given
+    # Who got an answer hears that there may be more; who got none, or a whole page, hears what to do about it too.
+    wordy = given.abstained or question.kind == "read"
+    return replace(given, text=f"{given.text} {hint.reason}{f' {hint.action}' if wordy else ''}")
 
 
 class _LateJudge:

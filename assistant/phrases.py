@@ -44,6 +44,8 @@ WHAT: dict[str, str] = {
 }  # fmt: skip
 
 NO_TEXT = "I see no text in this picture. Move nearer, or point the camera at the writing."
+OTHER_SCRIPT = "The writing is in {} letters, which I cannot say yet."
+ALSO_OTHER_SCRIPT = "There is also writing in {} letters."
 NEEDS_EYES = "I can only read text so far, and cannot tell what things look like."
 MEDICINE_END = "Check with a pharmacist."
 NOT_HEARD_WELL = "You asked: {}"

@@ -16,11 +16,12 @@ from assistant.errors import EngineError
 from assistant.eyes import Photo
 from assistant.sound import HEARING_RATE, Sound
 from models.catalogue import Role
+from models.conversion import transformers_folder
 from models.errors import ModelError
 from models.store import Store
 
 Voice = Literal["natural", "fast"]
-"""`natural`: the profile's neural voice; `fast`: espeak-ng, which stays clear at high speed."""
+"""`natural`: the profile's neural voice; `fast`: espeak-ng, which starts sooner."""
 EngineName = Literal["recogniser", "speaker", "reader", "barcodes", "judge"]
 EVERYDAY: tuple[EngineName, ...] = ("recogniser", "speaker", "reader", "barcodes")
 """What nearly every question needs. The judge is opened only when a question does."""
@@ -72,9 +73,12 @@ class Engines:
 
     @property
     def judge(self) -> LanguageModel:
-        from assistant.language import GgufLanguageModel
+        from assistant.language import TransformersLanguageModel
 
-        return self._open("judge", lambda: GgufLanguageModel(self._folder("language"), self._threads))
+        def open_judge() -> LanguageModel:
+            return TransformersLanguageModel(transformers_folder(self._folder("language")), self._threads)
+
+        return self._open("judge", open_judge)
 
     def warm(self, names: Sequence[EngineName] = EVERYDAY) -> None:
         """Open these engines in parallel and run each once, so that the first question is not the slow one."""

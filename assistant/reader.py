@@ -26,6 +26,10 @@ DETECTION_SIDE = 736
 LEAST_CONFIDENCE = 0.5
 FEW_LETTERS = 6
 """With fewer letters than this the picture is looked at from the side as well."""
+UNCLEAR = 0.3
+"""Clarity of a letter below which the picture is tried the other way up; letters read well have 0.45 to 0.5."""
+DISSENT = 0.25
+"""Share of the letters that must run in another direction for the picture to be tried that way too."""
 UPRIGHT, UPSIDE_DOWN, RUNS_DOWN, RUNS_UP = 0, 180, 270, 90
 """Directions of a line, each as the degrees by which the page must be turned clockwise to make the line level."""
 
@@ -33,12 +37,19 @@ UPRIGHT, UPSIDE_DOWN, RUNS_DOWN, RUNS_UP = 0, 180, 270, 90
 @dataclass(frozen=True)
 class _Pass:
     lines: list[Line]
-    turn: int
-    """Degrees clockwise that would make most of the letters upright."""
+    directions: Counter[int]
+    """Letters found in each direction."""
 
     @property
-    def letters(self) -> int:
-        return sum(len(line.text) for line in self.lines)
+    def clarity(self) -> float:
+        """Letters read, each counting by how far its line is above the least confidence: what a better pass has more of."""
+        return sum(len(line.text) * (line.confidence - LEAST_CONFIDENCE) for line in self.lines)
+
+    @property
+    def turns(self) -> list[int]:
+        """Degrees clockwise that could make the page upright: the likeliest first, others where many letters say so."""
+        letters = self.directions.total()
+        return [turn for turn, count in self.directions.most_common() if count >= DISSENT * letters]
 
 
 class RapidOcrReader:
@@ -60,17 +71,22 @@ class RapidOcrReader:
 
     def read(self, photo: Photo) -> Page:
         """Everything written in `photo`; a picture on its side or upside down is turned and read again."""
-        turned, best = 0, self._pass(photo.pixels)
-        if best.letters < FEW_LETTERS:  # writing on its side often escapes detection altogether
-            sideways = self._pass(_turned(photo.pixels, 90))
-            if sideways.letters > best.letters:
-                turned, best = 90, sideways
-        if best.turn != UPRIGHT:
-            again = self._pass(_turned(photo.pixels, turned + best.turn))
-            if again.turn == UPRIGHT:
-                turned, best = (turned + best.turn) % 360, again
+        passes = {0: self._pass(photo.pixels)}
+        turns = passes[0].turns
+        if passes[0].directions.total() < FEW_LETTERS:  # writing on its side often escapes detection altogether
+            passes[90] = self._pass(_turned(photo.pixels, 90))
+            turns = turns + [(90 + turn) % 360 for turn in passes[90].turns]
+        if turns not in ([], [UPRIGHT]):
+            for turn in set(turns) - passes.keys():
+                passes[turn] = self._pass(_turned(photo.pixels, turn))
+        best = max(passes.values(), key=lambda each: each.clarity)
+        if best.turns and best.clarity < UNCLEAR * best.directions.total():  # upside down and not noticed?
+            for turn in {(turn + 180) % 360 for turn in passes} - passes.keys():
+                passes[turn] = self._pass(_turned(photo.pixels, turn))
+        upright = {turn: each for turn, each in passes.items() if each.turns[:1] == [UPRIGHT]} or passes
+        turned = max(upright, key=lambda turn: upright[turn].clarity)
         width, height = (photo.height, photo.width) if turned % 180 else (photo.width, photo.height)
-        return arrange(best.lines, width, height, turned)
+        return arrange(passes[turned].lines, width, height, turned)
 
     def _pass(self, pixels: NDArray[np.uint8]) -> _Pass:
         bgr = cv2.cvtColor(pixels, cv2.COLOR_RGB2BGR)
@@ -78,11 +94,11 @@ class RapidOcrReader:
         try:
             crops, found = self._ocr.detect_and_crop(image, scale)
         except RapidOCRError:  # its way of saying that there is no text
-            return _Pass([], UPRIGHT)
+            return _Pass([], Counter())
         upright, classified = self._ocr.cls_and_rotate(crops)
         recognised = self._ocr.recognize_txt(upright)
         if classified.cls_res is None or recognised.txts is None or recognised.scores is None:
-            return _Pass([], UPRIGHT)
+            return _Pass([], Counter())
         ratio = scale["preprocess"]
         offset = scale.get("padding_1", {"left": 0, "top": 0})
         corners = (np.asarray(found.boxes, dtype=np.float64) - [offset["left"], offset["top"]]) * [
@@ -100,7 +116,7 @@ class RapidOcrReader:
             line, direction = _line(quad, _parted(text.strip()), float(score), flipped)
             lines.append(line)
             letters[direction] += len(text)
-        return _Pass(lines, letters.most_common(1)[0][0] if letters else UPRIGHT)
+        return _Pass(lines, letters)
 
 
 def _turned(pixels: NDArray[np.uint8], degrees: int) -> NDArray[np.uint8]:

@@ -77,7 +77,7 @@ class PiperSpeaker:
 
 
 class EspeakSpeaker:
-    """The espeak-ng program: sounds like a machine, starts at once, and stays clear when fast."""
+    """The espeak-ng program: sounds like a machine, and starts at once."""
 
     WORDS_PER_MINUTE = 175
     """espeak-ng's own usual speed."""

@@ -30,9 +30,7 @@ def register(subparsers: Subparsers) -> None:
         help="ask about a picture and hear the answer",
         description="Answer a question about a picture, aloud. Only what is written in the picture is used.",
     )
-    parser.add_argument(
-        "--image", type=Path, required=True, metavar="FILE", help="the picture: JPEG, PNG, WebP, BMP or TIFF"
-    )
+    parser.add_argument("--image", type=Path, required=True, metavar="FILE", help="the picture: JPEG, PNG, WebP or BMP")
     question = parser.add_mutually_exclusive_group(required=True)
     question.add_argument("--audio", type=Path, metavar="FILE", help="the question as sound, at most a minute")
     question.add_argument(
@@ -44,7 +42,10 @@ def register(subparsers: Subparsers) -> None:
     )
     parser.add_argument("--speed", type=_speed, default=1.0, help="of the voice, 0.5 to 3 (usual: 1)")
     parser.add_argument(
-        "--voice", choices=("natural", "fast"), default="natural", help="fast: espeak-ng, clear at high speed"
+        "--voice",
+        choices=("natural", "fast"),
+        default="natural",
+        help="natural: the neural voice; fast: espeak-ng, which starts sooner",
     )
     parser.add_argument("--profile", default="embedded", help="which models to use (see `assistant models list`)")
     parser.add_argument("--silent", action="store_true", help="do not play the answer")

@@ -90,12 +90,24 @@ def fetch_models(arguments: argparse.Namespace) -> int:
             outcome = fetch(store, name, line)
         finally:
             line.clear()
+        if any(file.name.endswith(".gguf") for file in store.catalogue.entry(name).files):
+            _prepare(store, name)
         done.append({"name": name, "outcome": outcome, "folder": store.folder(name)})
         if not arguments.json:
             say(f"{name}: {outcome}")
     if arguments.json:
         say_json(done)
     return 0
+
+
+def _prepare(store: Store, name: str) -> None:
+    """The first opening takes 20 s and the others less than one: better here than under a question."""
+    from models.conversion import is_converted, transformers_folder
+
+    folder = store.open(name)
+    if not is_converted(folder):
+        complain(f"preparing {name} for quick opening, once: about 20 s")
+    transformers_folder(folder)
 
 
 def _store() -> Store:

@@ -84,7 +84,8 @@ def titles(page: Page) -> list[Span]:
     ranked = sorted(worthy, key=_prominence, reverse=True)
     spans = []
     for rank, group in enumerate(ranked[:3]):
-        stands_out = group.height >= 1.15 * page.body_height or len(page.lines) <= 6 or group is worthy[0]
+        others = statistics.median([other.height for other in worthy if other is not group] or [0.0])
+        stands_out = group.height >= 1.15 * min(page.body_height, others) or len(page.lines) <= 6 or group is worthy[0]
         spans.append(group.span((SURE if stands_out else WEAK) if rank == 0 else WEAK))
     return spans
 

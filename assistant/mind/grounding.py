@@ -10,19 +10,34 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Protocol
 
-from assistant.mind import medicine
+from assistant.mind import medicine, scripts
 from assistant.mind.fields import FINDERS
 from assistant.mind.question import Question
 from assistant.mind.spans import LIKELY, Span, fold, matches, of_rows
 from assistant.page import Line, Page, Row
-from assistant.phrases import NEEDS_EYES, NO_TEXT, could_read, not_found, plain, reading, sentence
+from assistant.phrases import (
+    ALSO_OTHER_SCRIPT,
+    NEEDS_EYES,
+    NO_TEXT,
+    OTHER_SCRIPT,
+    could_read,
+    not_found,
+    plain,
+    reading,
+    sentence,
+)
 
-CLOSE = 0.12
-"""Candidates whose belief is this near to the best one's are left to the judge."""
+CLOSE = 0.02
+"""Candidates whose belief is this near to the best one's are left to the judge. Of the 130 evaluation questions 114 were answered
+right with 0.02 as with no judge at all, 113 with 0.05, 112 with 0.12: a model of 135 million judges worse than the rules."""
+GAIN_WEIGHT = 0.05
+"""Belief that one nat per token is worth."""
 JUDGED = 6
 """The most candidates a judge is asked about: each costs time before the first word."""
 ENOUGH = 0.62
 """Least belief for an answer to be given."""
+MOSTLY = 0.5
+"""Share of Latin letters from which a row or a page is read aloud."""
 LEGIBLE = 0.6
 """Least confidence of the lines an answer stands in."""
 
@@ -50,6 +65,9 @@ def answer(question: Question, page: Page, judge: Judge | None = None) -> Answer
     """Answer `question` from `page` alone."""
     if not page.lines:
         return Answer(NO_TEXT, True, "no text", ())
+    foreign = scripts.foreign(page.text)
+    if foreign and scripts.latin_share(page.text) < MOSTLY:
+        return Answer(OTHER_SCRIPT.format(foreign), True, "writing in other letters", page.lines)
     if question.kind == "eyes":
         return Answer(f"{NEEDS_EYES} {could_read(_gist(page))}", True, "needs a vision model", page.lines)
     if medicine.looks_like_medicine(page):
@@ -82,7 +100,7 @@ def _choose(question: Question, page: Page, spans: Sequence[Span], judge: Judge 
     if len(near) < 2 or judge is None:
         return ranked[0]
     gains = _gains(question, page, near, judge)
-    return max(zip(near, gains, strict=True), key=lambda pair: pair[0].belief + 0.05 * pair[1])[0]
+    return max(zip(near, gains, strict=True), key=lambda pair: pair[0].belief + GAIN_WEIGHT * pair[1])[0]
 
 
 def _gains(question: Question, page: Page, spans: Sequence[Span], judge: Judge) -> list[float]:
@@ -95,15 +113,14 @@ def _gains(question: Question, page: Page, spans: Sequence[Span], judge: Judge) 
 
 
 def _read(question: Question, page: Page) -> Answer:
-    """Everything, block by block; only what is printed in Latin letters where English is asked for."""
-    rows = list(page.rows)
-    if question.asks("english"):
-        rows = [row for row in rows if _mostly_latin(row)] or rows
-        span = of_rows(rows, 1.0)
-        return Answer(reading([row.text for row in rows]), False, "", span.lines)
-    clear = [block for block in page.blocks if _worth_reading(block.rows)] or list(page.blocks)
-    lines = tuple(line for block in clear for row in block.rows for line in row.lines)
-    return Answer(reading([block.text for block in clear]), False, "", lines)
+    """Everything the voice can say, block by block, and that there is more where other letters stand."""
+    blocks = [[row for row in block.rows if scripts.latin_share(row.text) >= MOSTLY] for block in page.blocks]
+    clear = [rows for rows in blocks if _worth_reading(rows)] or [rows for rows in blocks if rows]
+    said = reading([" ".join(row.text for row in rows) for rows in clear])
+    foreign = scripts.foreign(page.text)
+    if foreign and not question.asks("english"):
+        said = f"{said} {ALSO_OTHER_SCRIPT.format(foreign)}"
+    return Answer(said, False, "", tuple(line for rows in clear for row in rows for line in row.lines))
 
 
 def _worth_reading(rows: Sequence[Row]) -> bool:
@@ -132,11 +149,6 @@ def _gist(page: Page) -> str:
     blocks = sorted(page.blocks, key=lambda block: block.height, reverse=True)[:2]
     ordered = [block for block in page.blocks if block in blocks]
     return " ".join(block.text for block in ordered)
-
-
-def _mostly_latin(row: Row) -> bool:
-    letters = [character for character in row.text if character.isalpha()]
-    return sum(character < "ɐ" for character in letters) > 0.7 * len(letters) if letters else False
 
 
 def hedge(given: Answer, opening: str) -> Answer:

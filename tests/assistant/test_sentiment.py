@@ -6,14 +6,15 @@ import math
 
 import pytest
 
-from assistant.language import GgufLanguageModel
+from assistant.language import TransformersLanguageModel
 from assistant.mind.sentiment import LABELS, MOST_CHARACTERS, from_scores, sentiment
+from models.conversion import transformers_folder
 from models.store import Store
 
 
 @pytest.fixture(scope="module")
-def judge(store: Store) -> GgufLanguageModel:
-    return GgufLanguageModel(store.open("smollm2-135m-instruct"))
+def judge(store: Store) -> TransformersLanguageModel:
+    return TransformersLanguageModel(transformers_folder(store.open("smollm2-135m-instruct")), threads=2)
 
 
 @pytest.mark.parametrize(
@@ -23,14 +24,14 @@ def judge(store: Store) -> GgufLanguageModel:
         ("Terrible service. I hate this place and want my money back.", "negative"),
     ],
 )
-def test_plain_moods_are_found(judge: GgufLanguageModel, text: str, label: str) -> None:
+def test_plain_moods_are_found(judge: TransformersLanguageModel, text: str, label: str) -> None:
     found = sentiment(text, judge)
     assert found.label == label
     assert sum(found.probabilities) == pytest.approx(1)
     assert found.probabilities[LABELS.index(label)] == max(found.probabilities)
 
 
-def test_a_long_text_costs_no_more(judge: GgufLanguageModel) -> None:
+def test_a_long_text_costs_no_more(judge: TransformersLanguageModel) -> None:
     text = "What a wonderful day. " * 200
     whole, beginning = sentiment(text, judge), sentiment(text[:MOST_CHARACTERS], judge)
     assert whole.probabilities == pytest.approx(beginning.probabilities, abs=0.01)
