@@ -32,6 +32,7 @@ PACKAGES = (
     "rapidocr",
     "sounddevice",
     "torch",
+    "transformers",
     "zxing-cpp",
 )
 """Distributions that `ask` cannot do without."""

@@ -14,7 +14,6 @@ import numpy as np
 from assistant.engines import BarcodeReader, LanguageModel, Reader, Recogniser, Speaker
 from assistant.errors import EngineError
 from assistant.eyes import Photo
-from assistant.sound import HEARING_RATE, Sound
 from models.catalogue import Role
 from models.conversion import transformers_folder
 from models.errors import ModelError
@@ -92,7 +91,8 @@ class Engines:
 
     def _warm(self, name: EngineName) -> None:
         if name == "recogniser":
-            self.recogniser.transcribe(Sound(np.zeros(HEARING_RATE, np.float32), HEARING_RATE))
+            # Real speech, because silence would not get past the voice detector to the model.
+            self.recogniser.transcribe(next(self.speaker.speak("Ready.", 1.0)))
         elif name == "reader":
             self.reader.read(Photo(np.full((320, 320, 3), 255, np.uint8)))
         elif name == "speaker":

@@ -88,6 +88,9 @@ def _outcomes(arguments: argparse.Namespace, engines: Engines) -> Iterator[Outco
     from assistant.mind.question import understand
     from assistant.sound import load_sound
 
+    for target in (arguments.out, arguments.json):
+        if target and str(target) != "-":
+            _check_target(target)
     photo = load_photo(arguments.image)
     if arguments.audio:
         sound = load_sound(arguments.audio)
@@ -100,6 +103,15 @@ def _outcomes(arguments: argparse.Namespace, engines: Engines) -> Iterator[Outco
     seen = look(photo, engines)
     for text in arguments.text:
         yield ask_in_writing(text, seen, engines, arguments.speed)
+
+
+def _check_target(path: Path) -> None:
+    """What cannot be written is better said before the work than after it."""
+    from assistant.errors import OutputError
+
+    if path.is_dir() or not path.parent.is_dir():
+        problem = "is a folder" if path.is_dir() else f"cannot be made: there is no folder {path.parent}"
+        raise OutputError(f"{path} {problem}; name a file in a folder that exists", "I cannot write the answer there.")
 
 
 def _show(outcome: Outcome) -> None:

@@ -106,6 +106,12 @@ def picture(path: Path, size: tuple[int, int] = (8, 8), **options: object) -> Pa
     return path
 
 
+def animation(path: Path) -> Path:
+    frames = [Image.new("RGB", (64, 64), colour) for colour in ("red", "green", "blue")]
+    frames[0].save(path, save_all=True, append_images=frames[1:], duration=100)
+    return path
+
+
 def text_file(path: Path, text: str) -> Path:
     path.write_text(text, "utf-8")
     return path
@@ -115,6 +121,7 @@ BAD = {
     "not an image": lambda t: ["--image", text_file(t / "a.jpg", "hello"), "--text", "What is it?"],
     "an empty file": lambda t: ["--image", text_file(t / "a.png", ""), "--text", "What is it?"],
     "a huge image": lambda t: ["--image", picture(t / "a.png", (20_000, 20_000)), "--text", "What is it?"],
+    "an animation": lambda t: ["--image", animation(t / "a.gif"), "--text", "What is it?"],
     "a folder": lambda t: ["--image", t, "--text", "What is it?"],
     "a missing image": lambda t: ["--image", t / "none.jpg", "--text", "What is it?"],
     "an empty question": lambda t: ["--image", SIGN, "--text", "  "],
@@ -125,6 +132,7 @@ BAD = {
     "sound that is none": lambda t: ["--image", SIGN, "--audio", text_file(t / "a.wav", "hello")],
     "a folder as sound": lambda t: ["--image", SIGN, "--audio", t],
     "an unknown profile": lambda t: ["--image", SIGN, "--text", "What is it?", "--profile", "none"],
+    "an answer in no folder": lambda t: ["--image", SIGN, "--text", "What is it?", "--out", t / "none" / "a.wav"],
     "a folder as the answer": lambda t: ["--image", SIGN, "--text", "What is it?", "--out", t],
 }
 
