@@ -12,13 +12,14 @@ from typing import TypeVar
 
 from assistant import gate
 from assistant.ears import hear
+from assistant.engines import LanguageModel
 from assistant.errors import EngineError
 from assistant.eyes import Photo, brighten
-from assistant.mind.grounding import Answer, answer, hedge
+from assistant.mind.grounding import Answer, answer, hedge, stands_in
 from assistant.mind.question import Question, understand
 from assistant.mind.sentiment import sentiment
 from assistant.page import Page
-from assistant.phrases import NOT_HEARD_WELL, SENTIMENT, SENTIMENT_UNSURE, barcodes, not_found
+from assistant.phrases import NOT_HEARD_WELL, SENTIMENT, SENTIMENT_UNSURE, barcodes, could_read, not_found
 from assistant.profiles import Engines
 from assistant.pronounce import as_spoken
 from assistant.sound import Sound, Utterance
@@ -81,9 +82,16 @@ def look(photo: Photo, engines: Engines) -> Seen:
     if not quality.usable:
         return Seen(photo, quality, None, watch.timings_ms)
     page = watch.time("read", lambda: engines.reader.read(brighten(photo)))
-    return Seen(
-        photo, watch.time("gate_text", lambda: gate.judge_lines(photo, page.lines, page.turned)), page, watch.timings_ms
-    )
+    quality = watch.time("gate_text", lambda: _judge_read(photo, page, engines))
+    return Seen(photo, quality, page, watch.timings_ms)
+
+
+def _judge_read(photo: Photo, page: Page, engines: Engines) -> gate.Quality:
+    """The gate's second look. Stripes look like smeared writing, but a code that can be read proves a sharp picture."""
+    quality = gate.judge_lines(photo, page.lines, page.turned)
+    if any(finding.kind == "blurred" for finding in quality.findings) and engines.barcodes.codes(photo):
+        return replace(quality, findings=tuple(each for each in quality.findings if each.kind != "blurred"))
+    return quality
 
 
 def ask_aloud(sound: Sound, photo: Photo, engines: Engines, speed: float = 1.0) -> Outcome:
@@ -131,25 +139,36 @@ def _chain(first: Sound, rest: Iterator[Sound]) -> Iterator[Sound]:
 
 def think(question: Question, seen: Seen, engines: Engines) -> Answer:
     """The answer to `question` about what was seen; no model has a say before the gate has."""
-    if not seen.quality.usable or seen.page is None:
-        refusing = next(finding for finding in seen.quality.findings if finding.refuse)
-        lines = seen.page.lines if seen.page else ()
-        return Answer(seen.quality.spoken, True, refusing.kind, lines)
+    codes = engines.barcodes.codes(seen.photo) if question.kind == "barcode" and seen.page else []
+    if codes:
+        return Answer(barcodes([(code.format, code.text) for code in codes]), False, "", ())
+    if seen.page is None or not seen.quality.usable or not seen.page.lines:
+        return ground(question, seen.page, seen.quality, None)
     if question.kind == "barcode":
-        codes = engines.barcodes.codes(seen.photo)
-        if codes:
-            return Answer(barcodes([(code.format, code.text) for code in codes]), False, "", ())
         return Answer(not_found("barcode", seen.page.text), True, "no barcode", seen.page.lines)
-    if question.kind == "sentiment" and seen.page.lines:
+    if question.kind == "sentiment":
         said = question.text.partition(":")[2].strip()  # "what is the mood of this: I love it"
         mood = sentiment(said or seen.page.text, engines.judge)
         if mood.sure:
             return Answer(SENTIMENT.format(mood.label), False, "", seen.page.lines)
         return Answer(SENTIMENT_UNSURE.format(mood.label), True, "uncertain", seen.page.lines)
-    given = answer(question, seen.page, _LateJudge(engines))
-    hint = next((finding for finding in seen.quality.findings if not finding.refuse), None)
+    return ground(question, seen.page, seen.quality, _LateJudge(engines))
+
+
+def ground(question: Question, page: Page | None, quality: gate.Quality, judge: LanguageModel | None) -> Answer:
+    """The answer that stands on the page, as far as the picture's quality lets one trust it.
+
+    `page` may be None when the gate let nobody read.
+    """
+    if page is None or not quality.usable:
+        refusing = next(finding for finding in quality.findings if finding.refuse)
+        return Answer(quality.spoken, True, refusing.kind, page.lines if page else ())
+    given = answer(question, page, judge)
+    hint = next((finding for finding in quality.findings if not finding.refuse), None)
     if hint is None:
         return given
+    if hint.kind == "cut" and not given.abstained and question.kind != "read" and stands_in(given, quality.cut_lines):
+        return Answer(f"{hint.reason} {hint.action} {could_read(given.text)}", True, hint.kind, given.evidence)
     # Who got an answer hears that there may be more; who got none, or a whole page, hears what to do about it too.
     wordy = given.abstained or question.kind == "read"
     return replace(given, text=f"{given.text} {hint.reason}{f' {hint.action}' if wordy else ''}")

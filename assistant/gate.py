@@ -78,6 +78,8 @@ class Quality:
 
     findings: tuple[Finding, ...]
     measures: Measures
+    cut_lines: tuple[Line, ...] = ()
+    """The lines that run out of the frame: what stands in them is not whole."""
 
     @property
     def usable(self) -> bool:
@@ -120,7 +122,7 @@ def judge_lines(photo: Photo, lines: Sequence[Line], turned: int = 0) -> Quality
     the frame; some cut text is a hint. A clear picture without text has no findings.
     """
     seen = measure(photo)
-    lines = [replace(line, box=_as_taken(line.box, photo, turned)) for line in lines]
+    read, lines = lines, [replace(line, box=_as_taken(line.box, photo, turned)) for line in lines]
     letters = sum(len(line.text) for line in lines)
     sure = sum(len(line.text) for line in lines if line.confidence >= SURE)
     confidence = sum(len(line.text) * line.confidence for line in lines) / max(letters, 1)
@@ -142,9 +144,14 @@ def judge_lines(photo: Photo, lines: Sequence[Line], turned: int = 0) -> Quality
     blurred = seen.edge_width >= (PERHAPS_BLURRED if doubtful else BLURRED)
     if (blurred or smeared) and sure < MANY_LETTERS:
         found.append("blurred")
-    cut = _cut(photo, lines)
+    sides = _cut_sides(photo, lines)
+    cut = _cut(lines, sides)
     hinted = (Finding(kind, _HINTED[kind], _SAID[kind][1], refuse=False) for kind in hints)
-    return Quality((*map(_refusal, found), *([cut] if cut else []), *hinted), seen)
+    return Quality(
+        (*map(_refusal, found), *([cut] if cut else []), *hinted),
+        seen,
+        tuple(line for line, out in zip(read, sides, strict=True) if out),
+    )
 
 
 def _refusal(kind: Kind) -> Finding:
@@ -178,23 +185,27 @@ def _glare_in_writing(seen: Measures, lines: Sequence[Line]) -> float:
     return patch.width * patch.height / max(around.width * around.height, 1)
 
 
-def _cut(photo: Photo, lines: Sequence[Line]) -> Finding | None:
-    """Text that runs out of the frame: its line reaches the edge, and there is ink in the outermost pixels."""
+def _cut_sides(photo: Photo, lines: Sequence[Line]) -> list[list[Side]]:
+    """For each line the sides on which it runs out of the frame: it reaches the edge, with ink in the outermost pixels."""
     grey = cv2.cvtColor(photo.pixels, cv2.COLOR_RGB2GRAY).astype(np.uint8, copy=False)
+    return [[side for side in _MOVE if _runs_out(grey, line, side)] for line in lines]
+
+
+def _cut(lines: Sequence[Line], cut_sides: Sequence[Sequence[Side]]) -> Finding | None:
+    """What to say of the text that runs out of the frame, if it is a part worth mentioning."""
     weight = sum(len(line.text) * line.height for line in lines)
     share: dict[Side, float] = dict.fromkeys(_MOVE, 0.0)
     cut = 0.0
-    for line in lines:
-        sides = [side for side in _MOVE if _runs_out(grey, line, side)]
+    for line, sides in zip(lines, cut_sides, strict=True):
         part = len(line.text) * line.height / weight
         cut += part if sides else 0.0
         for side in sides:
             share[side] += part
-    sides = [side for side in _MOVE if share[side] >= CUT_MENTION]
-    if not sides:
+    worst = [side for side in _MOVE if share[side] >= CUT_MENTION]
+    if not worst:
         return None
-    where = " and ".join(_MOVE[side][0] for side in sides)
-    move = _MOVE[sides[0]][1] if len(sides) == 1 else "further away"
+    where = " and ".join(_MOVE[side][0] for side in worst)
+    move = _MOVE[worst[0]][1] if len(worst) == 1 else "further away"
     much = "Most of the" if cut >= CUT_SHARE else "Some"
     return Finding("cut", f"{much} text is cut off {where}.", f"Move the camera {move}.", where, cut >= CUT_SHARE)
 

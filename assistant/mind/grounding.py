@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Protocol
 
+from assistant.engines import LanguageModel
 from assistant.mind import medicine, scripts
 from assistant.mind.fields import FINDERS
 from assistant.mind.question import Question
@@ -42,13 +42,6 @@ LEGIBLE = 0.6
 """Least confidence of the lines an answer stands in."""
 
 
-class Judge(Protocol):
-    """A language model that scores texts."""
-
-    def score(self, prompt: str, continuations: Sequence[str]) -> list[float]:
-        """Mean log-likelihood per token of each continuation after `prompt`."""
-
-
 @dataclass(frozen=True)
 class Answer:
     """What will be spoken, and what it rests on."""
@@ -61,7 +54,7 @@ class Answer:
     """The lines the answer stands in; when abstaining, the lines that could be read."""
 
 
-def answer(question: Question, page: Page, judge: Judge | None = None) -> Answer:
+def answer(question: Question, page: Page, judge: LanguageModel | None = None) -> Answer:
     """Answer `question` from `page` alone."""
     if not page.lines:
         return Answer(NO_TEXT, True, "no text", ())
@@ -86,7 +79,7 @@ def answer(question: Question, page: Page, judge: Judge | None = None) -> Answer
     return Answer(sentence(question.kind, best.text), False, "", best.lines)
 
 
-def _choose(question: Question, page: Page, spans: Sequence[Span], judge: Judge | None) -> Span | None:
+def _choose(question: Question, page: Page, spans: Sequence[Span], judge: LanguageModel | None) -> Span | None:
     """The best candidate, or None when none is believed enough. A judge decides between near equals."""
     distinct: dict[str, Span] = {}
     for span in spans:
@@ -103,7 +96,7 @@ def _choose(question: Question, page: Page, spans: Sequence[Span], judge: Judge 
     return max(zip(near, gains, strict=True), key=lambda pair: pair[0].belief + GAIN_WEIGHT * pair[1])[0]
 
 
-def _gains(question: Question, page: Page, spans: Sequence[Span], judge: Judge) -> list[float]:
+def _gains(question: Question, page: Page, spans: Sequence[Span], judge: LanguageModel) -> list[float]:
     """By how much the question and the page make each span likelier than it is by itself (nats per token)."""
     texts = [f" {plain(span.text)}" for span in spans]
     page_text = " / ".join(row.text for row in page.rows)[:600]
@@ -149,6 +142,12 @@ def _gist(page: Page) -> str:
     blocks = sorted(page.blocks, key=lambda block: block.height, reverse=True)[:2]
     ordered = [block for block in page.blocks if block in blocks]
     return " ".join(block.text for block in ordered)
+
+
+def stands_in(given: Answer, lines: Sequence[Line]) -> bool:
+    """Whether a word of the answer comes from one of `lines`."""
+    said = set(fold(given.text).split())
+    return any(line in lines and said & set(fold(line.text).split()) for line in given.evidence)
 
 
 def hedge(given: Answer, opening: str) -> Answer:
