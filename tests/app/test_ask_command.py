@@ -52,10 +52,10 @@ def test_a_spoken_question_is_answered_aloud(tmp_path: Path, capsys: pytest.Capt
 
 def test_what_is_spoken_is_what_is_printed(store: Store, tmp_path: Path) -> None:
     out = tmp_path / "answer.wav"
-    assert ask("--image", SAMPLES / "book-cover.jpg", "--text", "Who wrote this book?", "--out", out) == 0
+    assert ask("--image", SIGN, "--text", "What does the sign say?", "--out", out) == 0
     heard = Engines(store).recogniser.transcribe(load_sound(out)).text.lower()
-    assert "author" in heard
-    assert "melville" in heard
+    assert "double parking" in heard
+    assert "all times" in heard
 
 
 def test_several_questions_share_one_reading(capsys: pytest.CaptureFixture[str]) -> None:

@@ -15,12 +15,6 @@ from app import cli
 from assistant.errors import PictureError
 
 
-@pytest.fixture(autouse=True)
-def kept_environment(monkeypatch: pytest.MonkeyPatch) -> None:
-    """`main` switches the hub off for its process; here the process goes on."""
-    monkeypatch.setattr(os, "environ", os.environ.copy())
-
-
 def command(outcome: BaseException | int) -> argparse.Namespace:
     """A stand-in for a subcommand module, called `toy`, which ends with `outcome`."""
 
