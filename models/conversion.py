@@ -8,10 +8,12 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+import io
 import json
 import logging
 import shutil
 from pathlib import Path
+from typing import Any
 
 from models.errors import Corrupt, Unavailable
 
@@ -57,25 +59,30 @@ def is_converted(source: Path) -> bool:
 
 
 def _convert(gguf: Path, folder: Path) -> None:
-    import torch
-    from transformers import AutoModelForCausalLM, AutoTokenizer, GgufConfig
     from transformers.utils import logging as chatter
 
     log.info("converting %s once, about 20 s", gguf.name)
-    chatter.disable_progress_bar()
+    chatter.disable_progress_bar()  # does not reach the bar of the GGUF reader, hence the redirection
     try:
-        tokenizer = AutoTokenizer.from_pretrained(gguf.parent, gguf_file=gguf.name, local_files_only=True)
-        model = AutoModelForCausalLM.from_pretrained(
-            gguf.parent,
-            gguf_file=gguf.name,
-            local_files_only=True,
-            dtype=torch.bfloat16,
-            quantization_config=GgufConfig(dequantize=True),
-        )
+        with contextlib.redirect_stderr(io.StringIO()):
+            tokenizer, model = _read_gguf(gguf)
     except (ValueError, KeyError, IndexError, RuntimeError) as error:
         raise Corrupt(f"transformers cannot read {gguf} ({error}); run: assistant models fetch") from error
     tokenizer.save_pretrained(folder)
     model.save_pretrained(folder)
+
+
+def _read_gguf(gguf: Path) -> tuple[Any, Any]:
+    import torch
+    from transformers import AutoModelForCausalLM, AutoTokenizer, GgufConfig
+
+    origin = {"gguf_file": gguf.name, "local_files_only": True}
+    tokenizer = AutoTokenizer.from_pretrained(gguf.parent, **origin)
+    dequantize = GgufConfig(dequantize=True)
+    model = AutoModelForCausalLM.from_pretrained(
+        gguf.parent, dtype=torch.bfloat16, quantization_config=dequantize, **origin
+    )
+    return tokenizer, model
 
 
 def _is_whole(target: Path, origin: str) -> bool:

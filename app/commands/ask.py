@@ -17,6 +17,7 @@ from models.store import Store
 if TYPE_CHECKING:
     from app.commands import Subparsers
     from assistant.ask import Outcome
+    from assistant.gate import Quality
     from assistant.profiles import Engines
     from assistant.sound import Sound
 
@@ -138,9 +139,20 @@ def _record(outcome: Outcome, engines: Engines) -> dict[str, Any]:
             for line in given.evidence
         ],
         "turned": seen.page.turned if seen.page else 0,
-        "quality": asdict(seen.quality),
+        "quality": _quality(seen.quality),
         "engine": f"{engines.profile}: {engines.names()}",
         "timings_ms": {stage: round(ms, 1) for stage, ms in outcome.timings_ms.items()},
+    }
+
+
+def _quality(quality: Quality) -> dict[str, Any]:
+    """What the gate found; a measure that does not exist in this picture is null, which JSON knows, not NaN."""
+    measures = asdict(quality.measures)
+    return {
+        "usable": quality.usable,
+        "findings": [asdict(finding) for finding in quality.findings],
+        "measures": {name: None if value != value else value for name, value in measures.items()},
+        "cut_lines": [line.text for line in quality.cut_lines],
     }
 
 

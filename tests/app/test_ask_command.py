@@ -75,6 +75,21 @@ def test_several_questions_share_one_reading(capsys: pytest.CaptureFixture[str])
     assert paid["timings_ms"]["read"] == expiry["timings_ms"]["read"] == fax["timings_ms"]["read"]
 
 
+def test_the_record_is_strict_json_even_of_a_picture_with_nothing_in_it(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "grey.png"
+    Image.new("RGB", (640, 480), (180, 180, 180)).save(path)
+    assert ask("--image", path, "--text", "What does it say?", "--json", "-") == 0
+
+    def refuse(constant: str) -> None:
+        raise ValueError(f"{constant} is not JSON")
+
+    answered = json.loads(capsys.readouterr().out, parse_constant=refuse)
+    assert answered["abstained"]
+    assert answered["evidence"] == []
+
+
 def test_with_the_network_cut_the_answer_is_the_same(tmp_path: Path) -> None:
     """In a network namespace of its own, with not even a loopback device up."""
     cut = ["unshare", "-rn"]
