@@ -116,7 +116,7 @@ def _any_of(words: Iterable[str]) -> str:
 
 
 _DATE_OR_YEARS = re.compile(r"\d{4}-\d\d-\d\d|\d\d?-\d\d?-\d{4}|[12]\d{3}[-–][12]\d{3}")
-_AMOUNT = r"(?P<whole>\d+(?:,\d{3})*)(?:\.(?P<cents>\d\d))?(?!\.?\d)"
+_AMOUNT = r"(?P<whole>\d+(?:,\d{3})*)(?:\.(?P<cents>\d\d))?(?!\.?\d|[^\W\d_])"
 _NOT_INSIDE_NUMBER = r"(?<![\w.,/:-])"
 _NUMBER_ENDS = r"(?![\w/:-]|[.,]\d)"
 

@@ -7,6 +7,7 @@ import pytest
 from assistant.pronounce import as_spoken, digit_by_digit
 
 SAID = {
+    "21.20 RM 5kg": "21.20 RM 5 kilograms",
     # money
     "The total is $128.27.": "The total is 128 dollars and 27 cents.",
     "RM 128.27": "128 ringgit and 27 sen",
