@@ -7,7 +7,6 @@ import pytest
 from assistant.pronounce import as_spoken, digit_by_digit
 
 SAID = {
-    "21.20 RM 5kg": "21.20 RM 5 kilograms",
     # money
     "The total is $128.27.": "The total is 128 dollars and 27 cents.",
     "RM 128.27": "128 ringgit and 27 sen",
@@ -80,3 +79,7 @@ def test_digit_by_digit() -> None:
     assert digit_by_digit("123456") == "1 2 3 4 5 6"
     assert digit_by_digit("1234567") == "1 2 3, 4 5 6, 7"
     assert digit_by_digit("12-34") == "1 2, 3 4"
+
+
+def test_a_currency_before_a_weight_is_not_its_price() -> None:
+    assert as_spoken("21.20 RM 5kg") == "21.20 RM 5 kilograms"
