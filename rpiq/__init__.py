@@ -1,1 +1,77 @@
-"""4-bit quantization of language models; usable alone, without anything of the assistant."""
+"""4-bit quantization of language models; usable alone, without anything of the assistant.
+
+Names are imported when they are first used, so that `import rpiq` and small commands do not wait for torch.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from rpiq.calibration import Calibration, read_calibration
+    from rpiq.config import QuantizationConfig, Scheme
+    from rpiq.errors import RpiqError
+    from rpiq.gptq import GptqResult, gptq, rtn
+    from rpiq.grid import Grid, dequantize, fit_grid
+    from rpiq.hessian import Hessian
+    from rpiq.loading import load
+    from rpiq.pipeline import quantize, rehearse
+    from rpiq.refine import RefineResult, refine
+    from rpiq.refine_paper import PaperResult, refine_paper
+    from rpiq.result import Progress, Report
+
+_HOMES = {
+    "Calibration": "calibration",
+    "GptqResult": "gptq",
+    "Grid": "grid",
+    "Hessian": "hessian",
+    "PaperResult": "refine_paper",
+    "Progress": "result",
+    "QuantizationConfig": "config",
+    "RefineResult": "refine",
+    "Report": "result",
+    "RpiqError": "errors",
+    "Scheme": "config",
+    "dequantize": "grid",
+    "fit_grid": "grid",
+    "gptq": "gptq",
+    "load": "loading",
+    "quantize": "pipeline",
+    "read_calibration": "calibration",
+    "refine": "refine",
+    "refine_paper": "refine_paper",
+    "rehearse": "pipeline",
+    "rtn": "gptq",
+}
+
+__all__ = [
+    "Calibration",
+    "GptqResult",
+    "Grid",
+    "Hessian",
+    "PaperResult",
+    "Progress",
+    "QuantizationConfig",
+    "RefineResult",
+    "Report",
+    "RpiqError",
+    "Scheme",
+    "dequantize",
+    "fit_grid",
+    "gptq",
+    "load",
+    "quantize",
+    "read_calibration",
+    "refine",
+    "refine_paper",
+    "rehearse",
+    "rtn",
+]
+
+
+def __getattr__(name: str) -> Any:
+    home = _HOMES.get(name)
+    if home is None:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(f"{__name__}.{home}"), name)

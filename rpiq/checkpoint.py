@@ -1,6 +1,7 @@
 """What a checkpoint consists of, from its headers alone: names, shapes and dtypes of its tensors, no weights.
 
 Reads safetensors (one file, or shards with an index) and GGUF. Pickles are refused: reading one can run code.
+The tensors themselves: `rpiq/weights.py` (reading, `Weights`) and `rpiq/writer.py` (writing, `QuantizedWriter`).
 """
 
 from __future__ import annotations

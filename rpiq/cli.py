@@ -1,9 +1,13 @@
-"""The command `rpiq`: so far it looks into checkpoints. Exit status: 0 done, 2 something the user can mend."""
+"""The command `rpiq`: its options, and what its exit status says: 0 done, 2 something the user can mend, 130 interrupted.
+
+What the commands do: `rpiq/commands.py`, which is imported late, so that help and `inspect` do not wait for torch.
+"""
 
 from __future__ import annotations
 
 import argparse
 import json
+import logging
 import sys
 from collections.abc import Sequence
 from importlib.metadata import version
@@ -12,30 +16,154 @@ from pathlib import Path
 from rpiq.checkpoint import Checkpoint, read
 from rpiq.errors import RpiqError
 
+_SOURCE = "a folder with safetensors, a safetensors file, or a GGUF file"
+
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command line; returns the exit status."""
-    parser = argparse.ArgumentParser(prog="rpiq", description="4-bit quantization of language models.")
-    parser.add_argument("--version", action="version", version=f"%(prog)s {version('rpiq-assistant')}")
-    subparsers = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
-    inspect = subparsers.add_parser(
-        "inspect",
-        help="say what a checkpoint consists of",
-        description="Say what a checkpoint consists of: architecture, parameters, and each Linear's shape and dtype.",
-    )
-    inspect.add_argument("source", type=Path, help="a folder with safetensors, a safetensors file, or a GGUF file")
-    inspect.add_argument("--json", action="store_true", help="write the result as JSON")
-    arguments = parser.parse_args(argv)
+    arguments = _parser().parse_args(argv)
+    logging.basicConfig(format="rpiq: %(message)s", level=logging.WARNING, stream=sys.stderr)
     try:
-        checkpoint = read(arguments.source)
+        if arguments.command == "inspect":
+            checkpoint = read(arguments.source)
+            sys.stdout.write(_json(checkpoint) if arguments.json else _table(checkpoint))
+        else:
+            from rpiq import commands
+
+            commands.run(arguments)
     except RpiqError as error:
-        sys.stderr.write(f"rpiq: error: {error}\n")
+        sys.stderr.write(f"rpiq: error: {' '.join(str(error).split())}\n")
         return 2
     except KeyboardInterrupt:
-        sys.stderr.write("rpiq: interrupted\n")
+        advice = "; go on with --resume" if arguments.command == "quantize" else ""
+        sys.stderr.write(f"rpiq: interrupted{advice}\n")
         return 130
-    sys.stdout.write(_json(checkpoint) if arguments.json else _table(checkpoint))
     return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="rpiq", description="4-bit quantization of language models.")
+    parser.add_argument("--version", action="version", version=f"%(prog)s {version('rpiq-assistant')}")
+    commands = parser.add_subparsers(title="commands", metavar="COMMAND", dest="command", required=True)
+    _add_quantize(commands)
+    evaluate = _command(commands, "evaluate", "measure a model, full precision or quantized", "Measure a model.")
+    evaluate.add_argument("model", type=Path, help="a folder with safetensors, quantized by rpiq or not")
+    evaluate.add_argument("--task", required=True, choices=("perplexity", "perplexity-autogptq", "sentiment"))
+    evaluate.add_argument(
+        "--data",
+        type=Path,
+        required=True,
+        help="a text (.raw is joined as WikiText usually is), or tweets NAME_text.txt",
+    )
+    evaluate.add_argument("--limit", type=_positive, metavar="N", help="the first N windows or tweets only")
+    evaluate.add_argument(
+        "--sequence-length",
+        type=_positive,
+        default=2048,
+        metavar="N",
+        help="tokens in a window of perplexity (%(default)s)",
+    )
+    evaluate.add_argument("--dtype", choices=("float32", "bfloat16"), help="of the computation (the model's own)")
+    evaluate.add_argument("--device", choices=("auto", "cpu", "cuda"), default="auto")
+    evaluate.add_argument("--json", type=Path, metavar="FILE", help="write the result as JSON too")
+    inspect = _command(
+        commands,
+        "inspect",
+        "say what a checkpoint consists of",
+        "Say what a checkpoint consists of: architecture, parameters, and each Linear's shape and dtype.",
+    )
+    inspect.add_argument("source", type=Path, help=_SOURCE)
+    inspect.add_argument("--json", action="store_true", help="write the result as JSON")
+    compare = _command(
+        commands,
+        "compare",
+        "say how far two folders of one model are apart",
+        "Compare sizes, weights and codes of two folders.",
+    )
+    compare.add_argument("a", type=Path)
+    compare.add_argument("b", type=Path)
+    compare.add_argument("--json", action="store_true", help="write the result as JSON")
+    report = _command(
+        commands,
+        "report",
+        "make a page about a run",
+        "Write one self-contained HTML page about how a folder was quantized.",
+    )
+    report.add_argument("folder", type=Path, help="a folder that rpiq has written")
+    report.add_argument("--out", type=Path, metavar="FILE", help="the page (report.html in the folder)")
+    export = _command(
+        commands,
+        "export",
+        "write a quantized folder in another format",
+        "Write the same codes in another format: GPTQ (symmetric weights), or GGUF Q4_1. Nothing is quantized again.",
+    )
+    export.add_argument("folder", type=Path, help="a folder that rpiq has written")
+    export.add_argument("--to", required=True, choices=("gptq", "gguf"))
+    export.add_argument("--out", type=Path, required=True, help="the new folder, or the new .gguf file")
+    export.add_argument(
+        "--tokenizer",
+        type=Path,
+        metavar="FILE",
+        help="for gguf: a GGUF file of the same model, to take the vocabulary from",
+    )
+    return parser
+
+
+def _add_quantize(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    quantize = _command(
+        commands,
+        "quantize",
+        "make a 4-bit model folder",
+        "Quantize a model into a new folder, block by block. Ctrl-C or a crash loses one block at most: go on with --resume.",
+    )
+    quantize.add_argument("source", type=Path, help="a folder with safetensors, or a GGUF file")
+    quantize.add_argument("--out", type=Path, required=True, metavar="DIR", help="the new folder")
+    quantize.add_argument("--bits", type=int, choices=range(2, 9), default=4, metavar="2..8", help="(%(default)s)")
+    quantize.add_argument(
+        "--group-size",
+        type=int,
+        choices=(32, 64, 128, -1),
+        default=128,
+        help="columns that share a scale; -1 for all (%(default)s)",
+    )
+    quantize.add_argument("--symmetric", action="store_true", help="no zero points")
+    quantize.add_argument(
+        "--method", choices=("rpiq", "rpiq-paper", "gptq", "rtn"), default="rpiq", help="(%(default)s)"
+    )
+    quantize.add_argument(
+        "--calibration",
+        type=Path,
+        required=True,
+        metavar="FILE",
+        help='text like that which the model will see: .txt, or .jsonl with "text"; none is built in',
+    )
+    quantize.add_argument(
+        "--chat-template", action="store_true", help="put each calibration document into the model's template"
+    )
+    quantize.add_argument("--samples", type=_positive, default=128, metavar="N", help="calibration rows (%(default)s)")
+    quantize.add_argument(
+        "--sequence-length", type=_positive, default=2048, metavar="N", help="tokens in each (%(default)s)"
+    )
+    quantize.add_argument("--seed", type=int, default=0, help="which rows of the text (%(default)s)")
+    quantize.add_argument("--device", choices=("auto", "cpu", "cuda"), default="auto")
+    quantize.add_argument("--resume", action="store_true", help="go on with a run that was cut off")
+    quantize.add_argument(
+        "--dry-run", action="store_true", help="print the budget and all Linears, rehearse one block, write nothing"
+    )
+    quantize.add_argument("--json", type=Path, metavar="REPORT", help="write the report as JSON")
+
+
+def _command(
+    commands: argparse._SubParsersAction[argparse.ArgumentParser], name: str, summary: str, description: str
+) -> argparse.ArgumentParser:
+    return commands.add_parser(name, help=summary, description=description)
+
+
+def _positive(text: str) -> int:
+    value = int(text)
+    if value < 1:
+        raise argparse.ArgumentTypeError(f"{value} is not at least 1")
+    return value
 
 
 def _table(checkpoint: Checkpoint) -> str:

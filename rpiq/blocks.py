@@ -1,0 +1,235 @@
+"""A model as a row of blocks: which modules they are, and their weights, filled in from the checkpoint one part at a time.
+
+Blocks are found by structure; `EXCEPTIONS` names the few that are not. What a block computes is transformers' own code.
+What is done to the weights is decided in `rpiq/solve.py` and `rpiq/pipeline.py`.
+"""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from accelerate import init_empty_weights
+from torch import Tensor, nn
+from transformers import AutoConfig, AutoModelForCausalLM, PreTrainedConfig, PreTrainedModel
+from transformers.pytorch_utils import Conv1D
+
+from rpiq.errors import ArchitectureError, CheckpointError
+from rpiq.weights import Weights
+
+_log = logging.getLogger(__name__)
+
+TESTED = ("opt", "llama", "qwen3", "gemma", "phi", "mistral")
+"""Values of `model_type` that the tests quantize, reload and let generate; SmolLM is a llama."""
+EXCEPTIONS: dict[str, str] = {}
+"""By `model_type`: the name of the list of blocks, where the structure alone does not tell."""
+_EXPERTS = ("num_experts", "num_local_experts", "n_routed_experts", "moe_num_experts")
+
+
+@dataclass(frozen=True)
+class LinearInfo:
+    """One Linear inside a block."""
+
+    name: str
+    """In the whole model, as in "model.layers.0.mlp.up_proj"."""
+    local: str
+    """Inside its block."""
+    out_features: int
+    in_features: int
+    transposed: bool = False
+    """A Conv1D, whose weight is `[in, out]`."""
+
+
+class Skeleton:
+    """A causal language model on the meta device. Weights come and go by `fill` and `empty`; buffers are always real."""
+
+    def __init__(self, weights: Weights, dtype: torch.dtype, device: torch.device) -> None:
+        """dtype and device: of the computation, whatever the weights are stored as.
+
+        ArchitectureError for a model that transformers does not know, a mixture of experts, or blocks that are not found.
+        """
+        self.dtype = dtype
+        self.device = device
+        self._weights = weights
+        self.config = read_config(weights.folder)
+        _refuse_experts(self.config)
+        try:
+            with init_empty_weights(include_buffers=False):
+                model = AutoModelForCausalLM.from_config(self.config, dtype=dtype)
+        except (ValueError, ImportError) as error:
+            line = str(error).strip().splitlines()[0]
+            kind = self.config.model_type
+            raise ArchitectureError(f"{weights.folder}: no causal language model of type {kind!r} ({line})") from error
+        self.model: PreTrainedModel = model.eval().requires_grad_(False)
+        for module in self.model.modules():
+            for name, buffer in module.named_buffers(recurse=False):
+                module._buffers[name] = buffer.to(device)
+        self.path, self.blocks = _find_blocks(self.model)
+        self._stored = {}
+        for name, _ in self.model.named_parameters(remove_duplicate=False):
+            stored = self._stored_name(name)
+            if stored is not None:
+                self._stored[name] = stored
+        self._check_tensors()
+
+    def block_name(self, index: int) -> str:
+        """Of block `index`, in the whole model."""
+        return f"{self.path}.{index}"
+
+    def linears(self, index: int) -> tuple[LinearInfo, ...]:
+        """The Linears of block `index`; ArchitectureError when it holds matrices that are no Linear's."""
+        prefix = self.block_name(index)
+        found, strange = [], []
+        for local, module in self.blocks[index].named_modules():
+            if isinstance(module, nn.Linear):
+                found.append(LinearInfo(f"{prefix}.{local}", local, module.out_features, module.in_features))
+            elif isinstance(module, Conv1D):
+                inside, out = module.weight.shape
+                found.append(LinearInfo(f"{prefix}.{local}", local, int(out), int(inside), transposed=True))
+            elif any(p.dim() > 1 for p in module.parameters(recurse=False)):
+                strange.append(f"{prefix}.{local} ({type(module).__name__})")
+        if strange:
+            raise ArchitectureError(f"not understood: {', '.join(strange)}; only Linear and Conv1D can be quantized")
+        if not found:
+            raise ArchitectureError(f"{prefix} ({type(self.blocks[index]).__name__}) holds no Linear")
+        return tuple(found)
+
+    def stored_name(self, name: str) -> str:
+        """What the checkpoint calls the parameter `name`. CheckpointError when it has none."""
+        if name not in self._stored:
+            raise CheckpointError(f"{self._weights.folder} lacks the tensor {name}; get the model again")
+        return self._stored[name]
+
+    def block_tensors(self, index: int) -> dict[str, str]:
+        """Parameters of block `index` by their local names, with their names in the checkpoint."""
+        prefix = self.block_name(index)
+        names = [name for name, _ in self.blocks[index].named_parameters(remove_duplicate=False)]
+        return {name: self.stored_name(f"{prefix}.{name}") for name in names}
+
+    def outside(self) -> tuple[str, ...]:
+        """Checkpoint names of all tensors that belong to no block."""
+        inside = {name for index in range(len(self.blocks)) for name in self.block_tensors(index).values()}
+        return tuple(name for name in self._weights.names if name not in inside)
+
+    def read(self, stored: str) -> Tensor:
+        """The tensor as stored. CheckpointError when it holds NaN or infinity, naming it."""
+        tensor = self._weights.read(stored)
+        if tensor.is_floating_point() and not bool(torch.isfinite(tensor).all()):
+            raise CheckpointError(f"{self._weights.folder}: {stored} holds NaN or infinite values; get the model again")
+        return tensor
+
+    def fill_block(self, index: int) -> nn.Module:
+        """Block `index` with its weights."""
+        block = self.blocks[index]
+        for local, stored in self.block_tensors(index).items():
+            _put(block, local, self.read(stored).to(self.device, self.dtype))
+        return block
+
+    def empty_block(self, index: int) -> None:
+        """Let the weights of block `index` go."""
+        for name, parameter in list(self.blocks[index].named_parameters()):
+            _put(self.blocks[index], name, torch.empty_like(parameter, device="meta"))
+
+    def fill_outside(self, head: bool = False) -> None:
+        """Embeddings and what else is outside of the blocks; the output head only if asked for."""
+        output = self.model.get_output_embeddings()
+        for name, parameter in list(self.model.named_parameters(remove_duplicate=False)):
+            module = self.model.get_submodule(name.rpartition(".")[0])
+            if name.startswith(self.path + ".") or not parameter.is_meta or (module is output and not head):
+                continue
+            if module is output and name not in self._stored:
+                continue
+            _put(self.model, name, self.read(self.stored_name(name)).to(self.device, self.dtype))
+        if head and isinstance(output, nn.Module) and self._tied():
+            output.weight = self.model.get_input_embeddings().weight
+
+    def empty_outside(self) -> None:
+        """Let everything outside of the blocks go."""
+        for name, parameter in list(self.model.named_parameters(remove_duplicate=False)):
+            if not name.startswith(self.path + "."):
+                _put(self.model, name, torch.empty_like(parameter, device="meta"))
+
+    def _tied(self) -> bool:
+        output = self.model.get_output_embeddings()
+        names = [name for name, module in self.model.named_modules() if module is output]
+        return bool(names) and f"{names[0]}.weight" not in self._stored
+
+    def _stored_name(self, name: str) -> str | None:
+        """Checkpoints of base models leave out the prefix of the whole, or have one too many."""
+        prefix = self.model.base_model_prefix + "."
+        candidates = (name, name.removeprefix(prefix), prefix + name)
+        return next((candidate for candidate in candidates if candidate in self._weights), None)
+
+    def _check_tensors(self) -> None:
+        """All blocks must have all of their tensors, before hours are spent on the first of them."""
+        for name, parameter in self.model.named_parameters(remove_duplicate=False):
+            if name not in self._stored:
+                tied = getattr(self.config.get_text_config(), "tie_word_embeddings", False)
+                output = self.model.get_output_embeddings()
+                if tied and self.model.get_submodule(name.rpartition(".")[0]) is output:
+                    continue
+                raise CheckpointError(f"{self._weights.folder} lacks the tensor {name}; get the model again")
+            info = self._weights.info(self._stored[name])
+            if tuple(info.shape) != tuple(parameter.shape):
+                shapes = f"{list(info.shape)} instead of {list(parameter.shape)}"
+                raise CheckpointError(
+                    f"{self._weights.folder}: {info.name} is {shapes}; config.json is another model's"
+                )
+
+
+def read_config(folder: Path) -> PreTrainedConfig:
+    """config.json of `folder`. CheckpointError when it is missing; ArchitectureError for an unknown or custom model."""
+    if not (folder / "config.json").is_file():
+        raise CheckpointError(f"{folder} holds no config.json; give the folder of a model")
+    try:
+        config = AutoConfig.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
+    except (ValueError, KeyError, OSError, ImportError, TypeError, AttributeError) as error:
+        line = (str(error).strip().splitlines() or [type(error).__name__])[0]
+        raise ArchitectureError(f"{folder}: the model is not known to transformers ({line})") from error
+    if not isinstance(config, PreTrainedConfig):
+        raise ArchitectureError(f"{folder}: config.json describes no model")
+    if getattr(config, "quantization_config", None):
+        raise ArchitectureError(f"{folder} is quantized already; give the full-precision model")
+    return config
+
+
+def _refuse_experts(config: PreTrainedConfig) -> None:
+    text = config.get_text_config()
+    for name in _EXPERTS:
+        count = getattr(text, name, None)
+        if isinstance(count, int) and count > 1:
+            raise ArchitectureError(
+                f"{config.model_type!r} is a mixture of {count} experts ({name}), which rpiq does not quantize: "
+                "each expert sees only a part of the calibration rows; choose a dense model"
+            )
+
+
+def _find_blocks(model: PreTrainedModel) -> tuple[str, nn.ModuleList]:
+    """The one list of modules as long as the configuration says there are layers, all of one class, with Linears inside."""
+    lists = {name: module for name, module in model.named_modules() if isinstance(module, nn.ModuleList)}
+    exception = EXCEPTIONS.get(model.config.model_type)
+    if exception is not None:
+        return exception, lists[exception]
+    layers = getattr(model.config.get_text_config(), "num_hidden_layers", None)
+    found = {
+        name: module
+        for name, module in lists.items()
+        if len(module) == layers
+        and len({type(block) for block in module}) == 1
+        and any(isinstance(inner, nn.Linear | Conv1D) for inner in module.modules())
+    }
+    # A list inside a block of another list is a part of that block.
+    outer = {n: m for n, m in found.items() if not any(n.startswith(other + ".") for other in found if other != n)}
+    if len(outer) == 1:
+        return next(iter(outer.items()))
+    named = ", ".join(f"{name} ({len(module)} modules)" for name, module in lists.items()) or "none at all"
+    what = "more than one list" if outer else "no list"
+    kind = model.config.model_type
+    raise ArchitectureError(f"{kind!r}: {what} of {layers} equal blocks with Linears; lists of modules: {named}")
+
+
+def _put(module: nn.Module, name: str, value: Tensor) -> None:
+    owner, _, attribute = name.rpartition(".")
+    module.get_submodule(owner)._parameters[attribute] = nn.Parameter(value, requires_grad=False)

@@ -1,0 +1,110 @@
+"""What a run will take before it starts: the Linears and their scheme, memory, and disk. Estimates, on the safe side.
+
+Reads headers only. What a run really took is in its Report (`rpiq/pipeline.py`).
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import psutil
+import torch
+
+from rpiq.blocks import LinearInfo, Skeleton
+from rpiq.config import WHOLE_ROW, QuantizationConfig, Scheme
+from rpiq.errors import ConfigError, ResourceError
+from rpiq.weights import Weights
+
+_PROGRAM = 600_000_000
+"""Interpreter, torch and transformers themselves."""
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What is going to happen."""
+
+    linears: tuple[LinearInfo, ...]
+    kept: tuple[str, ...]
+    """Matrices outside of the blocks, stored as they are: embeddings and head."""
+    scheme: Scheme
+    source_bytes: int
+    output_bytes: int
+    activation_bytes: int
+    """On disk while it runs, beside the output."""
+    memory_bytes: int
+    """Most that is resident at once, on the device and in the host's memory together."""
+    memory_available: int
+
+    @property
+    def disk_bytes(self) -> int:
+        """Most that is written at once."""
+        return self.output_bytes + self.activation_bytes
+
+
+def plan(skeleton: Skeleton, weights: Weights, config: QuantizationConfig) -> Plan:
+    """The Plan of a run. ConfigError when the group size does not divide a Linear's input."""
+    blocks = [skeleton.linears(index) for index in range(len(skeleton.blocks))]
+    linears = tuple(linear for block in blocks for linear in block)
+    for linear in linears:
+        _check_groups(linear, config.scheme.group_size)
+    packed = {skeleton.stored_name(f"{linear.name}.weight"): linear for linear in linears}
+    output = 0
+    for name in weights.names:
+        info = weights.info(name)
+        output += packed_bytes(packed[name], config.scheme) if name in packed else info.size_bytes
+    outside = skeleton.outside()
+    compute = skeleton.dtype.itemsize
+    hidden = int(getattr(skeleton.config.get_text_config(), "hidden_size", 0))
+    tokens = config.samples * config.sequence_length
+    streams = 2 if config.cross_layer else 1
+    activations = 2 * streams * tokens * hidden * compute
+    block = max(
+        sum(weights.info(name).parameters for name in skeleton.block_tensors(i).values()) for i in range(len(blocks))
+    )
+    copies = 2 if config.cross_layer or config.held_out_rows else 1
+    moments = 3 if config.cross_layer else 1
+    solver = max(
+        # H, its ordered copy and its factor; the weight, its errors and codes, and as much again for stage 2.
+        4 * ((3 + moments) * linear.in_features**2 + 6 * linear.in_features * linear.out_features)
+        for linear in linears
+    )
+    inner = max(max(linear.in_features, linear.out_features) for linear in linears)
+    batch = 8 * max(2048, config.sequence_length) * inner * compute
+    embeddings = sum(weights.info(name).parameters for name in outside) * compute
+    memory = _PROGRAM + max(embeddings + batch, block * compute * copies + solver + batch)
+    kept = tuple(name for name in outside if len(weights.info(name).shape) > 1)
+    available = int(psutil.virtual_memory().available)
+    if skeleton.device.type == "cuda":
+        available += torch.cuda.mem_get_info(skeleton.device)[0]
+    sizes = (weights.checkpoint.size_bytes, output, activations, memory, available)
+    return Plan(linears, kept, config.scheme, *sizes)
+
+
+def check_memory(made: Plan) -> None:
+    """ResourceError when the plan needs more memory than is available."""
+    if made.memory_bytes > made.memory_available:
+        need, have = made.memory_bytes / 1e9, made.memory_available / 1e9
+        raise ResourceError(
+            f"about {need:.1f} GB of memory are needed and {have:.1f} GB are available; "
+            "close other programs, or choose a smaller --sequence-length"
+        )
+
+
+def packed_bytes(linear: LinearInfo, scheme: Scheme) -> int:
+    """Of one Linear in the written folder, its bias left out."""
+    per_word = 32 // scheme.bits
+    groups = 1 if scheme.group_size == WHOLE_ROW else linear.in_features // scheme.group_size
+    words = linear.out_features * math.ceil(linear.in_features / per_word)
+    zeros = 0 if scheme.symmetric else math.ceil(linear.out_features / per_word) * groups
+    return 4 * (words + zeros) + 2 * linear.out_features * groups + 16
+
+
+def _check_groups(linear: LinearInfo, group_size: int) -> None:
+    if group_size == WHOLE_ROW or linear.in_features % group_size == 0:
+        return
+    fitting = [str(size) for size in (128, 64, 32) if linear.in_features % size == 0]
+    choices = " or ".join([*fitting, f"{WHOLE_ROW} (one group for the whole row)"])
+    raise ConfigError(
+        f"{linear.name} has {linear.in_features} input columns, which groups of {group_size} do not divide; use --group-size {choices}"
+    )

@@ -1,0 +1,121 @@
+"""The second moments of a Linear's inputs: gathered, damped and factorised (equations 9 and 10 of the paper).
+
+H = Σ XᵀX is all that the solvers ever see of the calibration data. What runs through the model, and which rows count, is
+decided in `calibration`.
+"""
+# ruff: noqa: N803 - matrices have the names that the paper gives them
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from rpiq.errors import SolverError
+
+_MOST_DAMPING = 10.0
+"""Beyond ten times the mean diagonal H says nothing any more."""
+_LEAST_DAMPING = 1e-6
+"""Where to go on from nought."""
+
+
+class Hessian:
+    """Gathers H = Σ XᵀX `[in, in]` (equation 9) and, if asked, the cross moments C = Σ X̃ᵀX, batch by batch."""
+
+    def __init__(
+        self,
+        in_features: int,
+        dtype: torch.dtype = torch.float32,
+        cross: bool = False,
+        device: torch.device | str = "cpu",
+    ) -> None:
+        """`dtype` is what sums are kept in; `cross` needs the full-precision inputs with every batch."""
+        self.matrix = torch.zeros(in_features, in_features, dtype=dtype, device=device)
+        """Σ XᵀX, or Σ X̃ᵀX̃ when the inputs come from quantized layers."""
+        self.rows = 0
+        """Input rows seen so far."""
+        self._cross = torch.zeros_like(self.matrix) if cross else None
+
+    @property
+    def cross(self) -> Tensor:
+        """C = Σ X̃ᵀX `[in, in]`: the inputs as they are against the full-precision ones. SolverError if it was not asked for."""
+        if self._cross is None:
+            raise SolverError("the cross moments were not gathered; make the Hessian with cross=True")
+        return self._cross
+
+    def add(self, x: Tensor, full: Tensor | None = None) -> None:
+        """Add a batch `[..., in]`, and with `cross` the same rows as the full-precision model has them.
+
+        SolverError when the widths do not match, or `full` is missing or in excess.
+        """
+        x = self._rows(x)
+        if (full is None) != (self._cross is None):
+            raise SolverError("full-precision inputs belong to cross moments; give both or neither")
+        self.matrix.addmm_(x.T, x)
+        self.rows += len(x)
+        if full is not None and self._cross is not None:
+            full = self._rows(full)
+            if len(full) != len(x):
+                raise SolverError(
+                    f"{len(x)} rows of inputs do not pair with {len(full)} of full precision; give the same rows"
+                )
+            self._cross.addmm_(x.T, full)
+
+    def _rows(self, x: Tensor) -> Tensor:
+        if x.shape[-1] != len(self.matrix):
+            raise SolverError(
+                f"inputs of width {x.shape[-1]} do not belong to a Linear of {len(self.matrix)} input columns"
+            )
+        return x.reshape(-1, x.shape[-1]).to(self.matrix)
+
+
+def damped(H: Tensor, damping: float) -> Tensor:
+    """H̃ = H + damping · mean(diag H) · I (equation 10), `[in, in]`.
+
+    A dead column, whose input was always nought, has nothing else on its diagonal; where that is nought as well it becomes
+    the mean or 1, so that H̃ can be inverted. SolverError when H is not finite.
+    """
+    result = H.clone()
+    result.diagonal().copy_(raised(H.diagonal(), damping))
+    return result
+
+
+def factor(H: Tensor, damping: float, order: Tensor | None = None) -> tuple[Tensor, float]:
+    """L lower triangular with L Lᵀ = H̃ `[in, in]`, and the damping that it took; `order` `[in]` takes the columns so.
+
+    The damping is raised tenfold until the factorisation succeeds. SolverError when even the largest does not help.
+    """
+    matrix = H.clone() if order is None else H.index_select(0, order).index_select(1, order)
+    diagonal = matrix.diagonal().clone()
+    used = damping
+    while used <= max(damping, _MOST_DAMPING):
+        matrix.diagonal().copy_(raised(diagonal, used))
+        lower, failed = torch.linalg.cholesky_ex(matrix)
+        if not int(failed) and bool(torch.isfinite(lower.diagonal()).all()):
+            return lower, used
+        used = max(used * 10, _LEAST_DAMPING)
+    raise SolverError(
+        f"H of {len(H)} columns cannot be factorised, not even with damping {used / 10:g}; "
+        "it is no sum of XᵀX: check the calibration inputs, or gather it in float64"
+    )
+
+
+def inverse_factor(H: Tensor, damping: float, order: Tensor | None = None) -> tuple[Tensor, float]:
+    """R = U⁻¹ `[in, in]` for U the upper Cholesky factor of H̃⁻¹ = Uᵀ U, and the damping that it took.
+
+    R is upper triangular with R Rᵀ = H̃, which is a Cholesky factorisation with the columns counted from the end: H̃ is
+    never inverted. `order` and errors as `factor`.
+    """
+    columns = torch.arange(len(H), device=H.device) if order is None else order
+    lower, used = factor(H, damping, columns.flip(0))
+    return lower.flip(0, 1), used
+
+
+def raised(diagonal: Tensor, damping: float) -> Tensor:
+    """The diagonal of H̃, for that of H."""
+    if not bool(torch.isfinite(diagonal).all()):
+        raise SolverError(
+            "the inputs of this Linear hold NaN or infinite values; check the model in full precision first"
+        )
+    mean = float(diagonal.mean())
+    result = diagonal + damping * mean
+    return torch.where(result == 0, mean if mean > 0 else 1.0, result)

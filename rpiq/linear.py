@@ -1,0 +1,148 @@
+"""A Linear whose weights stay in 4 bits: packed codes in memory, and three ways to multiply with them.
+
+Few rows go through torch's 4-bit kernel; many rows through weights that are made dense piece by piece; and so does whatever
+the kernels cannot do (other widths, types and shapes). For inference: no gradient reaches the weights. The kernels and their
+layouts: `rpiq/kernels.py`; putting layers into a model: `rpiq/loading.py`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Self
+
+import torch
+from torch import Tensor, nn
+
+from rpiq import kernels, layout
+from rpiq.config import Scheme
+from rpiq.grid import Grid, dequantize
+from rpiq.packing import pack, unpack
+
+CPU_KERNEL_ROWS = 48
+"""Most rows that go through the CPU kernel, whose time grows with every row. Measured on one thread of a Xeon (AVX-512, AMX),
+groups of 64: dense pieces draw level at 50 rows for 1536 × 576 and at 60 for 4096 × 4096."""
+CUDA_KERNEL_ROWS = 64
+"""Most rows that go through the CUDA kernel; with more, cuBLAS on dense weights is said to be ahead. Not measured here."""
+CPU_PIECE = 1 << 20
+"""Weights that are made dense at a time on a CPU: 2 MB in bfloat16. Smaller and larger pieces were slower, up to half again."""
+
+
+class QuantLinear(nn.Module):
+    """`nn.Linear` over a quantized weight `[out_features, in_features]`; made by `from_tensors` or `from_codes`."""
+
+    bias: Tensor | None
+    codes: Tensor
+    """In the kernel's layout, or packed as in the file."""
+    pairs: Tensor | None
+    """Scale and offset for the kernel, `[groups, out, 2]`; None where no kernel can be used."""
+    scale: Tensor
+    """`[out, groups]`, in the type of the file; empty where a kernel can be used."""
+    zero: Tensor | None
+    """Packed along the outputs, `[groups, words]`; None for symmetric weights and where a kernel can be used."""
+
+    def __init__(self, codes: Tensor, grid: Grid, bias: Tensor | None, dtype: torch.dtype) -> None:
+        """Codes uint8 `[out, in]`, their grid and `[out]` bias, all on one device, for inputs of `dtype`."""
+        super().__init__()
+        self.out_features, self.in_features = codes.shape
+        self.scheme = grid.scheme
+        self.dtype = dtype
+        self.register_buffer("bias", None if bias is None else bias.to(dtype))
+        self._store(codes, grid)
+
+    @classmethod
+    def from_tensors(
+        cls,
+        stored: Mapping[str, Tensor],
+        scheme: Scheme,
+        bias: Tensor | None = None,
+        dtype: torch.dtype = torch.bfloat16,
+        device: torch.device | str = "cpu",
+    ) -> Self:
+        """From what a checkpoint holds of one Linear, by suffix (`rpiq/layout.py`). CheckpointError when it does not fit."""
+        codes, grid = layout.from_tensors({suffix: tensor.to(device) for suffix, tensor in stored.items()}, scheme)
+        return cls(codes, grid, None if bias is None else bias.to(device), dtype)
+
+    @property
+    def uses_kernel(self) -> bool:
+        """Whether few rows go through a 4-bit kernel."""
+        return self.pairs is not None
+
+    def forward(self, inputs: Tensor) -> Tensor:
+        """`[..., in]` to `[..., out]`, in the type of the inputs."""
+        rows = inputs.reshape(-1, self.in_features).to(self.dtype)
+        most = CUDA_KERNEL_ROWS if rows.is_cuda else CPU_KERNEL_ROWS
+        if self.pairs is not None and len(rows) <= most:
+            product = kernels.multiply(rows.contiguous(), self.codes, self.scheme.group_size, self.pairs)
+        else:
+            product = self._multiply_dense(rows)
+        if self.bias is not None:
+            product = product + self.bias
+        return product.view(*inputs.shape[:-1], self.out_features).to(inputs.dtype)
+
+    def grid_and_codes(self) -> tuple[Tensor, Grid]:
+        """Codes uint8 `[out, in]` and their grid, as they were given, but for scales that were rounded to `dtype`."""
+        if self.pairs is not None:
+            return kernels.codes(self.codes), self._grid()
+        return unpack(self.codes, self.scheme.bits, self.in_features), self._grid()
+
+    def extra_repr(self) -> str:
+        """For `print(model)`."""
+        scheme = self.scheme
+        path = "kernel" if self.uses_kernel else "dense pieces"
+        return f"{self.in_features}, {self.out_features}, {scheme.bits} bits, groups of {scheme.group_size}, {path}"
+
+    def _store(self, codes: Tensor, grid: Grid) -> None:
+        size = (self.out_features, self.in_features)
+        pairs = zero = None
+        scale = grid.scale.new_empty(0, dtype=grid.dtype)
+        if self.scheme.bits == kernels.BITS and kernels.usable(codes.device, self.dtype, *size, self.scheme.group_size):
+            pairs = kernels.scale_and_offset(grid.scale, grid.zero, self.dtype)
+            stored = kernels.store(codes)
+        else:
+            stored = pack(codes, self.scheme.bits)
+            scale = grid.scale.to(grid.dtype)
+            if not self.scheme.symmetric:
+                zero = pack(grid.zero.to(torch.uint8).T.contiguous(), self.scheme.bits)
+        for name, tensor in (("codes", stored), ("pairs", pairs), ("scale", scale), ("zero", zero)):
+            self.register_buffer(name, tensor)
+
+    def _multiply_dense(self, rows: Tensor) -> Tensor:
+        """Through dense weights, made piece by piece so that no more than a piece is ever there."""
+        step = max(1, CPU_PIECE // self.in_features) if rows.device.type == "cpu" else self.out_features
+        product = rows.new_empty(len(rows), self.out_features)
+        if self.pairs is not None:
+            edges = kernels.bounds(self.out_features, step) if rows.device.type == "cpu" else [(0, self.out_features)]
+            for first, last in edges:
+                weight = kernels.dense(self.codes, self.scheme.group_size, self.pairs, first, last)
+                product[:, first:last] = rows @ weight
+            return product
+        grid = self._grid()
+        for first in range(0, self.out_features, step):
+            part = slice(first, first + step)
+            codes = unpack(self.codes[part], self.scheme.bits, self.in_features)
+            weight = dequantize(codes, Grid(grid.scale[part], grid.zero[part], self.scheme)).to(self.dtype)
+            product[:, part] = rows @ weight.T
+        return product
+
+    def _grid(self) -> Grid:
+        if self.pairs is not None:
+            return Grid(*kernels.scale_and_zero(self.pairs), self.scheme, self.dtype)
+        scale = self.scale.float()
+        if self.zero is None:
+            zero = torch.full_like(scale, 2 ** (self.scheme.bits - 1))
+        else:
+            zero = unpack(self.zero, self.scheme.bits, self.out_features).T.float()
+        return Grid(scale, zero, self.scheme, self.scale.dtype)
+
+    def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> Self:
+        """What `to`, `cuda`, `half` and the like go through: layouts belong to a device, so codes are stored anew."""
+        wanted = fn(torch.empty(0, dtype=self.dtype, device=self.codes.device))
+        if wanted.dtype == self.dtype and wanted.device == self.codes.device:
+            return self
+        codes, grid = self.grid_and_codes()
+        self.dtype = wanted.dtype
+        if self.bias is not None:
+            self.bias = fn(self.bias)
+        moved = Grid(grid.scale.to(wanted.device), grid.zero.to(wanted.device), grid.scheme, grid.dtype)
+        self._store(codes.to(wanted.device), moved)
+        return self

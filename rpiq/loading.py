@@ -1,0 +1,215 @@
+"""Opens a model folder for inference: 4-bit folders with QuantLinears that stay packed, others through transformers.
+
+The model is built without memory from its config.json, then every parameter is filled from the shards, one tensor at a time.
+Names are translated as transformers itself does it. Writing such folders: `rpiq/writer.py`.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+from pathlib import Path
+from typing import Any, Literal
+
+import torch
+from torch import Tensor, nn
+from transformers import (
+    AutoConfig,
+    AutoModelForCausalLM,
+    AutoModelForImageTextToText,
+    BitsAndBytesConfig,
+    GenerationConfig,
+    PreTrainedConfig,
+    PreTrainedModel,
+)
+from transformers.conversion_mapping import get_model_conversion_mapping
+from transformers.core_model_loading import WeightConverter, WeightRenaming, rename_source_key
+from transformers.models.auto.modeling_auto import MODEL_FOR_IMAGE_TEXT_TO_TEXT_MAPPING_NAMES
+from transformers.pytorch_utils import Conv1D
+
+from rpiq import layout
+from rpiq.checkpoint import read
+from rpiq.config import Scheme
+from rpiq.errors import ArchitectureError, CheckpointError, ConfigError
+from rpiq.linear import QuantLinear
+from rpiq.weights import Weights, no_progress_bars
+
+Fallback = Literal["nf4"]
+_NAMED = 8
+"""Names listed in a message."""
+
+
+def load(
+    folder: Path,
+    device: torch.device | str = "cpu",
+    dtype: torch.dtype | None = None,
+    fallback: Fallback | None = None,
+) -> PreTrainedModel:
+    """The model in `folder`, in evaluation mode on `device`, ready to generate.
+
+    A folder that `rpiq` wrote keeps its weights in 4 bits. Any other is loaded by transformers as it is, or, with
+    `fallback="nf4"`, quantized while loading by bitsandbytes, without calibration. `dtype` is the type of everything that is
+    not quantized and of the computation; the one in config.json if left out. CPUs have a 4-bit kernel for bfloat16 alone.
+
+    Errors: CheckpointError for a folder that is missing, damaged, or lacks tensors; ArchitectureError for a model that this
+    transformers does not know or that would run code of its own; ConfigError when bitsandbytes is wanted and not installed.
+    """
+    target = torch.device(device)
+    if not (folder / "config.json").is_file():
+        raise CheckpointError(f"{folder} holds no config.json; give the folder of a model")
+    try:
+        values = json.loads((folder / "config.json").read_text("utf-8"))
+    except (OSError, ValueError) as error:
+        raise CheckpointError(f"{folder / 'config.json'} cannot be read ({error}); get it again") from error
+    scheme = layout.read_scheme(folder, values) if isinstance(values, dict) else None
+    read(folder)  # refuses pickles, damaged and missing shards in words of our own
+    if scheme is None:
+        return _plain(folder, target, dtype, fallback)
+    return _quantized(folder, scheme, target, dtype)
+
+
+def _quantized(folder: Path, scheme: Scheme, device: torch.device, dtype: torch.dtype | None) -> PreTrainedModel:
+    from accelerate import init_empty_weights
+
+    config = _config(folder)
+    # Everything below would otherwise see a quantized model and ask for compressed-tensors.
+    del config.quantization_config
+    dtype = dtype or getattr(config, "dtype", None) or torch.bfloat16
+    # Parameters get no memory; buffers do, because some (rotary frequencies) are computed and not stored.
+    with init_empty_weights(include_buffers=False):
+        model: PreTrainedModel = _auto(config).from_config(config, dtype=dtype)
+    model.eval()
+    with Weights(folder) as weights:
+        _fill(model, weights, scheme, device, dtype)
+    nn.Module.to(model, device)
+    if (folder / "generation_config.json").is_file():
+        model.generation_config = GenerationConfig.from_pretrained(folder)
+    return model
+
+
+def _fill(model: PreTrainedModel, weights: Weights, scheme: Scheme, device: torch.device, dtype: torch.dtype) -> None:
+    """Put every tensor of the checkpoint into the model, which must need exactly these."""
+    state = model.state_dict()
+    where = _names_in_model(model, weights.names)
+    linears: dict[str, dict[str, str]] = {}
+    for name, stored in where.items():
+        module = layout.module_of(name)
+        if module is not None:
+            linears.setdefault(module, {})[stored.rpartition(".")[2]] = stored
+    plain = {name: stored for name, stored in where.items() if layout.module_of(name) is None}
+    filled = {*plain, *(f"{module}.weight" for module in linears)}
+    pairs = model.all_tied_weights_keys.items()
+    tied = {name for pair in pairs if filled & set(pair) for name in pair}
+    _compare(weights.folder, missing=set(state) - filled - tied, unexpected=filled - set(state))
+    for module, parts in linears.items():
+        stored_tensors = {suffix: weights.read(name) for suffix, name in parts.items()}
+        bias = plain.pop(f"{module}.bias", None)
+        bias_tensor = None if bias is None else weights.read(bias).clone()
+        try:
+            layer = QuantLinear.from_tensors(stored_tensors, scheme, bias_tensor, dtype, device)
+        except CheckpointError as error:
+            raise CheckpointError(f"{weights.folder}: {module}: {error}") from error
+        _quantize_module(model, module, layer)
+    for name, stored in plain.items():
+        _set(model, name, weights.read(stored), device)
+    # A quantized head has a weight of its own, whatever config.json says.
+    if not any(f"{module}.weight" in pair for module in linears for pair in pairs):
+        model.tie_weights(missing_keys=set(state) - filled)
+
+
+def _quantize_module(model: PreTrainedModel, name: str, layer: QuantLinear) -> None:
+    """Put `layer` in the place of the Linear, or Conv1D, `name`."""
+    before = model.get_submodule(name)
+    size: tuple[int, int] | None = None
+    if isinstance(before, nn.Linear):
+        size = (before.in_features, before.out_features)
+    elif isinstance(before, Conv1D):
+        size = (before.nx, before.nf)
+    if size != (layer.in_features, layer.out_features):
+        raise CheckpointError(
+            f"{name} is {before} in the model and a Linear of {layer.in_features} to {layer.out_features} in the checkpoint; "
+            "config.json and shards are of different models"
+        )
+    parent, _, leaf = name.rpartition(".")
+    setattr(model.get_submodule(parent), leaf, layer)
+
+
+def _set(model: PreTrainedModel, name: str, tensor: Tensor, device: torch.device) -> None:
+    """Put a tensor in the place of the parameter or buffer `name`, in its type, in memory of its own."""
+    parent, _, leaf = name.rpartition(".")
+    module = model.get_submodule(parent)
+    before = getattr(module, leaf)
+    if before.shape != tensor.shape:
+        raise CheckpointError(
+            f"{name} is {list(before.shape)} in the model and {list(tensor.shape)} in the checkpoint; "
+            "config.json and shards are of different models"
+        )
+    filled = tensor.to(device, before.dtype, copy=True)
+    setattr(module, leaf, nn.Parameter(filled, requires_grad=False) if isinstance(before, nn.Parameter) else filled)
+
+
+def _names_in_model(model: PreTrainedModel, names: tuple[str, ...]) -> dict[str, str]:
+    """Stored name by name in the model; parts of a quantized Linear are translated like its weight.
+
+    ArchitectureError when the model joins or splits tensors on loading, as mixtures of experts do.
+    """
+    transforms = get_model_conversion_mapping(model)
+    renamings = [transform for transform in transforms if isinstance(transform, WeightRenaming)]
+    converters = [transform for transform in transforms if isinstance(transform, WeightConverter)]
+    state = model.state_dict()
+    found: dict[str, str] = {}
+    for name in names:
+        module = layout.module_of(name)
+        key = name if module is None else f"{module}.weight"
+        renamed, converted = rename_source_key(key, renamings, converters, model.base_model_prefix, state)
+        if converted is not None:
+            raise ArchitectureError(
+                f"{type(model).__name__} joins or splits {name} on loading, which is not done in 4 bits"
+            )
+        found[renamed if module is None else f"{renamed.removesuffix('weight')}{name.rpartition('.')[2]}"] = name
+    return found
+
+
+def _compare(folder: Path, missing: set[str], unexpected: set[str]) -> None:
+    told = [
+        f"{len(names)} {kind} ({', '.join(sorted(names)[:_NAMED])}{', …' if len(names) > _NAMED else ''})"
+        for kind, names in (("missing", missing), ("unexpected", unexpected))
+        if names
+    ]
+    if told:
+        raise CheckpointError(f"{folder} does not hold the tensors of its config.json: {'; '.join(told)}; get it again")
+
+
+def _plain(folder: Path, device: torch.device, dtype: torch.dtype | None, fallback: Fallback | None) -> PreTrainedModel:
+    arguments: dict[str, Any] = {"dtype": dtype or "auto", "local_files_only": True, "use_safetensors": True}
+    if fallback is not None:
+        if importlib.util.find_spec("bitsandbytes") is None:
+            raise ConfigError("the fallback nf4 needs the package bitsandbytes; run: pip install bitsandbytes")
+        arguments["quantization_config"] = BitsAndBytesConfig(
+            load_in_4bit=True, bnb_4bit_quant_type="nf4", bnb_4bit_compute_dtype=dtype or torch.bfloat16
+        )
+        arguments["device_map"] = {"": device}
+    auto = _auto(_config(folder))
+    with no_progress_bars():
+        model: PreTrainedModel = auto.from_pretrained(folder, **arguments)
+    if fallback is None:
+        nn.Module.to(model, device)
+    model.eval()
+    return model
+
+
+def _config(folder: Path) -> PreTrainedConfig:
+    try:
+        config: PreTrainedConfig = AutoConfig.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
+    except (ValueError, KeyError, OSError) as error:
+        raise ArchitectureError(
+            f"{folder / 'config.json'} is not of a model this transformers knows ({error})"
+        ) from error
+    return config
+
+
+def _auto(config: PreTrainedConfig) -> Any:
+    """The class of transformers that builds the model: with pictures where its configuration says so."""
+    architectures = config.architectures or []
+    with_pictures = MODEL_FOR_IMAGE_TEXT_TO_TEXT_MAPPING_NAMES.get(config.model_type)
+    return AutoModelForImageTextToText if with_pictures in architectures else AutoModelForCausalLM

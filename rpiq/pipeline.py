@@ -1,0 +1,114 @@
+"""The driver: from a source and a configuration to a finished folder that a killed run can be resumed to.
+
+Here are the outer steps: what is checked first, what is committed, and what is known at the end. The way through the blocks:
+`rpiq/run.py`.
+"""
+
+from __future__ import annotations
+
+import shutil
+import time
+from collections.abc import Callable
+from dataclasses import asdict
+from pathlib import Path
+
+import torch
+
+from rpiq import budget
+from rpiq.activations import MemoryActivations, StoredActivations
+from rpiq.calibration import Calibration, file_sha256
+from rpiq.checkpoint import read
+from rpiq.config import QuantizationConfig
+from rpiq.errors import ResourceError, RpiqError
+from rpiq.result import BlockReport, Progress, Report, versions
+from rpiq.run import Run
+from rpiq.weights import Weights
+from rpiq.writer import QuantizedWriter
+
+
+def quantize(
+    source: Path,
+    out: Path,
+    config: QuantizationConfig,
+    calibration: Path | Calibration,
+    *,
+    device: str = "auto",
+    resume: bool = False,
+    report: Callable[[Progress], None] | None = None,
+) -> Report:
+    """Quantize the model at `source`, a safetensors folder or a GGUF file, into the new folder `out`.
+
+    calibration: a .txt or .jsonl file, or rows that were read before. device: auto, cpu or cuda. With `resume`, go on where
+    a killed run with the same settings was; the result has the same bytes. `report` hears of every step.
+    RpiqError of one kind or another for everything the user can mend; after Ctrl-C what is committed can be resumed.
+    """
+    started = time.monotonic()
+    headers = read(source)
+    where = choose_device(device)
+    settings = _settings(source, headers.size_bytes, config, calibration, where)
+    # Known for sure only below; without it a full disk would be noticed late when a GGUF file is converted first.
+    needed = headers.size_bytes if headers.format == "gguf" else 0
+    writer = QuantizedWriter(out, settings=settings, resume=resume, needed_bytes=needed)
+    resumed = bool(writer.committed)
+    try:
+        with Weights(source, writer.scratch) as weights:
+            run = Run(
+                weights, config, calibration, where, StoredActivations(writer.scratch / "activations"), report, started
+            )
+            budget.check_memory(run.plan)
+            _check_disk(writer, run.plan)
+            return run.to_folder(writer, source, resumed)
+    except (RpiqError, KeyboardInterrupt):
+        # What was committed is worth keeping; an empty folder is not.
+        if not writer.committed:
+            writer.abandon()
+        raise
+
+
+def rehearse(
+    source: Path,
+    config: QuantizationConfig,
+    calibration: Path | Calibration,
+    *,
+    device: str = "auto",
+    report: Callable[[Progress], None] | None = None,
+) -> tuple[budget.Plan, BlockReport]:
+    """What `quantize` would do, and its first block really done, on a few rows. Writes nothing; errors as `quantize`."""
+    with Weights(source) as weights:
+        run = Run(weights, config, calibration, choose_device(device), MemoryActivations(), report, time.monotonic())
+        return run.plan, run.rehearse()
+
+
+def choose_device(name: str) -> torch.device:
+    """auto, cpu or cuda as a device. ResourceError when there is no CUDA device."""
+    if name == "auto":
+        name = "cuda" if torch.cuda.is_available() else "cpu"
+    if name.startswith("cuda") and not torch.cuda.is_available():
+        raise ResourceError("torch sees no CUDA device; use --device cpu")
+    return torch.device(name)
+
+
+def _settings(
+    source: Path, size: int, config: QuantizationConfig, calibration: Path | Calibration, device: torch.device
+) -> dict[str, object]:
+    """Everything that the bytes of the result depend on."""
+    data = calibration.ids_sha256 if isinstance(calibration, Calibration) else file_sha256(calibration)
+    return {
+        "source": [str(source.resolve()), size],
+        "config": asdict(config),
+        "calibration": data,
+        "device": device.type,
+        "threads": torch.get_num_threads(),
+        "versions": versions(),
+    }
+
+
+def _check_disk(writer: QuantizedWriter, made: budget.Plan) -> None:
+    written = sum(file.stat().st_size for file in writer.scratch.parent.rglob("*") if file.is_file())
+    free = shutil.disk_usage(writer.scratch).free
+    lacking = made.disk_bytes - written - free
+    if lacking > 0:
+        raise ResourceError(
+            f"{writer.folder.absolute().parent} lacks {lacking / 1e9:.2f} GB for the result and the activations; "
+            "free that much or choose another disk"
+        )

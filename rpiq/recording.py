@@ -1,0 +1,197 @@
+"""What the blocks of a model are called with: the model's own forward runs with recorders in the place of its blocks.
+
+So masks, rotary embeddings and per-layer differences are transformers' own, whatever the architecture. Also which Linears
+of a block share one input, found by running it once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, cast
+
+import torch
+from torch import Tensor, nn
+
+from rpiq.blocks import LinearInfo, Skeleton
+from rpiq.errors import ArchitectureError
+
+
+@dataclass(frozen=True)
+class Call:
+    """Arguments of one block, besides the hidden states."""
+
+    args: tuple[Any, ...]
+    kwargs: Mapping[str, Any]
+
+    def __call__(self, block: nn.Module, hidden: Tensor) -> Tensor:
+        """Hidden states `[rows, sequence length, hidden]` → the same after the block."""
+        output = block(hidden, *self.args, **self.kwargs)
+        return cast(Tensor, output[0] if isinstance(output, tuple) else output)
+
+
+class _StopError(Exception):
+    """Ends a forward that has shown what was wanted."""
+
+
+class _Recorder(nn.Module):
+    """Stands in a block's place, notes what it is called with, and answers with its input or with `answer`."""
+
+    def __init__(self, block: nn.Module, as_tuple: bool, answer: Tensor | None = None, stop: bool = False) -> None:
+        super().__init__()
+        self.__dict__["block"] = block  # no submodule: attributes of the block are looked up, nothing else
+        self._as_tuple, self._answer, self._stop = as_tuple, answer, stop
+        self.hidden: Tensor | None = None
+        self.call: Call | None = None
+
+    def __getattr__(self, name: str) -> Any:
+        try:
+            return super().__getattr__(name)
+        except AttributeError:
+            return getattr(self.__dict__["block"], name)
+
+    def forward(self, *args: Any, **kwargs: Any) -> Any:
+        """Note and pass on."""
+        if not args:
+            args = (kwargs.pop("hidden_states"),)
+        self.hidden, self.call = args[0], Call(args[1:], kwargs)
+        if self._stop:
+            raise _StopError
+        answer = self.hidden if self._answer is None else self._answer
+        return (answer,) if self._as_tuple else answer
+
+
+def record(skeleton: Skeleton, ids: Tensor) -> tuple[Tensor, tuple[Call, ...]]:
+    """ids: int64 `[rows, sequence length]`. Returns the input of the first block and the call of each.
+
+    The weights outside of the blocks must be filled. ArchitectureError when a block was not called, or its input changes
+    between blocks.
+    """
+    first, recorders = _run(skeleton, ids, as_tuple=_answers_tuples(skeleton, ids), stop=True)
+    calls = []
+    for index, recorder in enumerate(recorders):
+        if recorder.call is None or recorder.hidden is None or recorder.hidden.shape != first.shape:
+            name = skeleton.block_name(index)
+            raise ArchitectureError(f"{name} is not called with the hidden states of the block before; not understood")
+        calls.append(recorder.call)
+    return first, tuple(calls)
+
+
+def logits(skeleton: Skeleton, ids: Tensor, hidden: Tensor) -> Tensor:
+    """The logits `[rows, sequence length, vocabulary]` that follow from the output of the last block.
+
+    The weights outside of the blocks, the head too, must be filled.
+    """
+    recorders = _replace(skeleton, _answers_tuples(skeleton, ids), answer=hidden)
+    try:
+        return cast(Tensor, skeleton.model(input_ids=ids, use_cache=False).logits)
+    finally:
+        _restore(skeleton, recorders)
+
+
+def differ(left: Any, right: Any) -> bool:
+    """Whether two recorded values differ, tensors looked into."""
+    if isinstance(left, Call) and isinstance(right, Call):
+        return differ(left.args, right.args) or differ(dict(left.kwargs), dict(right.kwargs))
+    if isinstance(left, Tensor) and isinstance(right, Tensor):
+        return left.shape != right.shape or not torch.equal(left, right)
+    if isinstance(left, dict) and isinstance(right, dict):
+        return left.keys() != right.keys() or any(differ(left[key], right[key]) for key in left)
+    if isinstance(left, list | tuple) and isinstance(right, list | tuple):
+        return len(left) != len(right) or any(differ(a, b) for a, b in zip(left, right, strict=True))
+    return type(left) is not type(right) or (isinstance(left, str | int | float | bool) and left != right)
+
+
+def input_groups(
+    block: nn.Module, linears: tuple[LinearInfo, ...], hidden: Tensor, call: Call
+) -> list[list[LinearInfo]]:
+    """The Linears of a block that share one input, in the order in which they are computed.
+
+    Found by running the filled block once on `hidden`. ArchitectureError names Linears that were not used.
+    """
+    groups: list[list[LinearInfo]] = []
+    inputs: list[Tensor] = []  # kept, so that no two have the same address
+
+    def note(linear: LinearInfo, value: Tensor) -> None:
+        for group, known in zip(groups, inputs, strict=True):
+            same = known.data_ptr() == value.data_ptr() and known.shape == value.shape
+            if same and known.stride() == value.stride():
+                group.append(linear)
+                return
+        groups.append([linear])
+        inputs.append(value)
+
+    handles = []
+    for linear in linears:
+        module = block.get_submodule(linear.local)
+
+        def hook(_: nn.Module, args: tuple[Any, ...], linear: LinearInfo = linear) -> None:
+            note(linear, args[0])
+
+        handles.append(module.register_forward_pre_hook(hook))
+    try:
+        call(block, hidden)
+    finally:
+        for handle in handles:
+            handle.remove()
+    used = [linear.name for group in groups for linear in group]
+    unused = [linear.name for linear in linears if linear.name not in used]
+    if unused or len(used) != len(set(used)):
+        twice = [name for name in set(used) if used.count(name) > 1]
+        raise ArchitectureError(f"not understood: Linears that are not used exactly once: {', '.join(unused + twice)}")
+    return groups
+
+
+def input_of(block: nn.Module, linear: LinearInfo, hidden: Tensor, call: Call) -> Tensor:
+    """What `linear` receives when the block computes `hidden`: `[rows, sequence length, in]`; stops there."""
+    seen: list[Tensor] = []
+
+    def hook(_: nn.Module, args: tuple[Any, ...]) -> None:
+        seen.append(args[0])
+        raise _StopError
+
+    handle = block.get_submodule(linear.local).register_forward_pre_hook(hook)
+    try:
+        call(block, hidden)
+    except _StopError:
+        pass
+    finally:
+        handle.remove()
+    return seen[0].reshape(len(hidden), -1, seen[0].shape[-1])
+
+
+def _answers_tuples(skeleton: Skeleton, ids: Tensor) -> bool:
+    """Whether the model takes the first item of what a block returns: one of a plain tensor would lose the rows."""
+    _, recorders = _run(skeleton, ids[:1], as_tuple=False, stop=True)
+    shapes = {recorder.hidden.shape for recorder in recorders if recorder.hidden is not None}
+    return len(shapes) > 1
+
+
+def _run(skeleton: Skeleton, ids: Tensor, as_tuple: bool, stop: bool) -> tuple[Tensor, list[_Recorder]]:
+    recorders = _replace(skeleton, as_tuple, stop=stop)
+    try:
+        skeleton.model(input_ids=ids, use_cache=False)
+    except _StopError:
+        pass
+    finally:
+        _restore(skeleton, recorders)
+    first = recorders[0].hidden
+    if first is None:
+        raise ArchitectureError(f"{skeleton.block_name(0)} is never called; not understood")
+    return first, recorders
+
+
+def _replace(skeleton: Skeleton, as_tuple: bool, answer: Tensor | None = None, stop: bool = False) -> list[_Recorder]:
+    last = len(skeleton.blocks) - 1
+    recorders = []
+    for index, block in enumerate(skeleton.blocks):
+        is_last = index == last
+        recorders.append(_Recorder(block, as_tuple, answer if is_last else None, stop and is_last))
+    for index, recorder in enumerate(recorders):
+        skeleton.blocks[index] = recorder
+    return recorders
+
+
+def _restore(skeleton: Skeleton, recorders: list[_Recorder]) -> None:
+    for index, recorder in enumerate(recorders):
+        skeleton.blocks[index] = recorder.__dict__["block"]

@@ -1,0 +1,153 @@
+"""What a run was: values for a caller, for JSON, for the model card and the page. Nothing is computed here.
+
+How they come about: `rpiq/pipeline.py`. How they are shown: `rpiq/report.py` and `rpiq/card.py`.
+"""
+
+from __future__ import annotations
+
+import json
+import resource
+import sys
+from dataclasses import asdict, dataclass
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any, cast
+
+import torch
+
+from rpiq.config import QuantizationConfig, Scheme
+from rpiq.errors import CheckpointError, ResourceError
+from rpiq.solve import GuardReport, LinearReport
+
+REPORT_FILE = "rpiq-report.json"
+"""In the written folder: the Report as JSON."""
+
+
+@dataclass(frozen=True)
+class Progress:
+    """One step of a run."""
+
+    stage: str
+    """calibration, block, saving, checking or done."""
+    block: int
+    """Blocks finished so far."""
+    blocks: int
+    detail: str
+    """Name of the block or Linear that is worked on."""
+    seconds: float
+    seconds_left: float | None
+    """None before the first block is done."""
+
+
+@dataclass(frozen=True)
+class BlockReport:
+    """What became of one block."""
+
+    name: str
+    linears: tuple[LinearReport, ...]
+    guards: tuple[GuardReport, ...]
+    held_out_error: float | None
+    """Of the finished block, the errors of all blocks before it included; see `GuardReport.stage1`."""
+    seconds: float
+
+
+@dataclass(frozen=True)
+class Check:
+    """The written folder against the model in memory."""
+
+    logits_error: float
+    """‖difference of the logits‖ / ‖logits‖ for one calibration row."""
+    agreement: float
+    """Share of its positions at which both give the same next token the highest score."""
+    generated: tuple[int, ...]
+    """Tokens that the reloaded model added to the beginning of the row."""
+
+
+@dataclass(frozen=True)
+class Report:
+    """A whole run."""
+
+    source: str
+    architecture: str
+    config: QuantizationConfig
+    calibration: str
+    calibration_sha256: str
+    calibration_ids_sha256: str
+    rows: int
+    """Calibration rows that went into H."""
+    held_out_rows: int
+    blocks: tuple[BlockReport, ...]
+    kept: tuple[str, ...]
+    source_bytes: int
+    output_bytes: int
+    versions: dict[str, str]
+    seconds: float
+    """Of the last run alone, if it was resumed."""
+    peak_memory_bytes: int
+    """Most that the process has had resident, and on the device."""
+    device: str
+    resumed: bool
+    check: Check | None
+
+    @property
+    def linears(self) -> tuple[LinearReport, ...]:
+        """All Linears, in the order in which they were quantized."""
+        return tuple(linear for block in self.blocks for linear in block.linears)
+
+    def as_json(self) -> dict[str, object]:
+        """The whole, with `linears` at the top level as well."""
+        linears = [
+            {key: getattr(linear, key) for key in ("name", "rows", "loss_stage1", "loss_final", "changed_codes")}
+            for linear in self.linears
+        ]
+        return {"linears": linears, **asdict(self)}
+
+    def write(self, path: Path) -> None:
+        """As JSON, whole or not at all. ResourceError when it cannot be written."""
+        part = path.with_name(path.name + ".writing")
+        try:
+            part.write_text(json.dumps(self.as_json(), indent=1) + "\n", "utf-8")
+            part.replace(path)
+        except OSError as error:
+            raise ResourceError(f"{path} cannot be written ({error.strerror}); choose another place") from error
+
+
+def read_report(path: Path) -> Report:
+    """The Report that `Report.write` wrote. CheckpointError when it is missing or damaged."""
+    try:
+        values = json.loads(path.read_text("utf-8"))
+        values.pop("linears")
+        config = values["config"]
+        values["config"] = QuantizationConfig(**{**config, "scheme": Scheme(**config["scheme"])})
+        values["blocks"] = tuple(read_block(block) for block in values["blocks"])
+        values["kept"] = tuple(values["kept"])
+        if values["check"] is not None:
+            check = values["check"]
+            values["check"] = Check(**{**check, "generated": tuple(check["generated"])})
+        return Report(**values)
+    except OSError as error:
+        raise CheckpointError(
+            f"{path} cannot be read ({error.strerror}); give a folder that rpiq has written"
+        ) from error
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise CheckpointError(f"{path} is no report of this version of rpiq ({error}); quantize again") from error
+
+
+def read_block(record: object) -> BlockReport:
+    """The inverse of `dataclasses.asdict`, for a record that went through JSON."""
+    values = cast(dict[str, Any], record)
+    linears = tuple(LinearReport(**{**linear, "rounds": tuple(linear["rounds"])}) for linear in values["linears"])
+    guards = tuple(GuardReport(**{**guard, "linears": tuple(guard["linears"])}) for guard in values["guards"])
+    return BlockReport(values["name"], linears, guards, values["held_out_error"], values["seconds"])
+
+
+def versions() -> dict[str, str]:
+    """Of everything that the result depends on."""
+    return {"rpiq": version("rpiq-assistant"), "torch": version("torch"), "transformers": version("transformers")}
+
+
+def peak_memory() -> int:
+    """Most bytes that this process has had resident so far, and on the GPU."""
+    unit = 1 if sys.platform == "darwin" else 1024
+    resident = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit
+    return resident + (torch.cuda.max_memory_allocated() if torch.cuda.is_available() else 0)

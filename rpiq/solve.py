@@ -1,0 +1,244 @@
+"""Quantizes the Linears of one filled block, group after group in the order in which they are computed.
+
+A group is what shares one input, and so one H. Each is solved on what the quantized groups before it really produce; then
+the guard decides on held-out rows whether its stage 2 stays. Files, and the way from block to block: `rpiq/pipeline.py`.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+
+import torch
+from torch import Tensor, nn
+
+from rpiq.blocks import LinearInfo
+from rpiq.config import QuantizationConfig
+from rpiq.errors import SolverError
+from rpiq.gptq import gptq, rtn
+from rpiq.grid import Grid, dequantize, fit_grid
+from rpiq.hessian import Hessian, damped
+from rpiq.recording import Call, input_of
+from rpiq.refine import objective, refine, target
+from rpiq.refine_paper import refine_paper
+
+_log = logging.getLogger(__name__)
+_BLOCK = 128
+"""Columns that are solved together."""
+
+
+@dataclass(frozen=True)
+class LinearReport:
+    """What became of one Linear. A loss is tr((B − W) H (B − W)ᵀ) over all calibration rows, of what is stored."""
+
+    name: str
+    out_features: int
+    in_features: int
+    rows: int
+    """Tokens that its H has seen."""
+    energy: float
+    """tr(W H Wᵀ): what a loss is to be compared with."""
+    loss_stage1: float
+    loss_final: float
+    """Of what was kept: equal to `loss_stage1` where the guard rejected stage 2."""
+    changed_codes: float
+    """Share of the codes in which what was kept differs from stage 1."""
+    damping: float
+    """As it was used."""
+    rounds: tuple[float, ...] = ()
+    """The objective of stage 2 before its first round and after each: the loss for `rpiq`, Γ for `rpiq-paper`."""
+    off_grid_loss: float | None = None
+    """`rpiq-paper`: tr((B − W) H̃ (B − W)ᵀ) before its result was packed."""
+    seconds_stage1: float = 0.0
+    seconds_stage2: float = 0.0
+
+
+@dataclass(frozen=True)
+class GuardReport:
+    """The block's output error on held-out rows with one group of Linears at stage 1 and at stage 2."""
+
+    linears: tuple[str, ...]
+    stage1: float
+    """Mean over tokens of ‖output − full precision‖² / ‖full precision‖²; Linears after this group are still unquantized."""
+    stage2: float
+    kept: bool
+
+
+@dataclass(frozen=True)
+class Solved:
+    """One Linear on its grid."""
+
+    linear: LinearInfo
+    codes: Tensor
+    """uint8 `[out, in]`."""
+    grid: Grid
+    report: LinearReport
+
+
+@dataclass(frozen=True)
+class Rows:
+    """Where the batches of a block come from; each function starts a new pass over `(hidden, call)` pairs."""
+
+    hidden: Callable[[], Iterator[tuple[Tensor, Call]]]
+    """What the quantized blocks before produce."""
+    full: Callable[[], Iterator[tuple[Tensor, Call]]] | None = None
+    """The same rows in full precision; only for the cross-layer target."""
+    held_out: Callable[[], Iterator[tuple[Tensor, Call]]] | None = None
+    """Rows that are in no H, as the quantized blocks before produce them; None for no guard."""
+    held_out_target: Sequence[Tensor] = ()
+    """The block's full-precision output on them, one for each batch."""
+
+
+def solve_block(
+    block: nn.Module,
+    original: nn.Module | None,
+    groups: Sequence[Sequence[LinearInfo]],
+    rows: Rows,
+    dtypes: dict[str, torch.dtype],
+    config: QuantizationConfig,
+    clock: Callable[[], float],
+    on_linear: Callable[[str], None],
+) -> tuple[list[Solved], list[GuardReport]]:
+    """Quantize `block` in place; its weights are de-quantized ones afterwards.
+
+    original: the block in full precision, only for the cross-layer target. dtypes: what the weight of each Linear is stored
+    as, by its name, which its scales will have too. Calls `on_linear` with the name of each Linear before it is solved.
+    SolverError names the Linear.
+    """
+    solved: list[Solved] = []
+    guards: list[GuardReport] = []
+    for group in groups:
+        moments, aim, last = _gather(block, original, group[0], rows, config)
+        first: list[Solved] = []
+        second: list[Solved] = []
+        for linear in group:
+            on_linear(linear.name)
+            try:
+                stages = _solve(
+                    weight_of(block, linear), linear, moments, aim, last, dtypes[linear.name], config, clock
+                )
+            except SolverError as error:
+                raise SolverError(f"{linear.name}: {error}") from error
+            first.append(stages[0])
+            second.append(stages[1])
+        del moments, aim, last
+        guard = _choose(block, first, second, rows) if config.method == "rpiq" else None
+        if guard is not None:
+            guards.append(guard)
+        kept = second if guard is None or guard.kept else [_rejected(*pair) for pair in zip(first, second, strict=True)]
+        put_all(block, kept)
+        solved += kept
+    return solved, guards
+
+
+def weight_of(block: nn.Module, linear: LinearInfo) -> Tensor:
+    """The weight as a Linear has it, float32 `[out, in]`."""
+    weight = block.get_submodule(linear.local).get_parameter("weight").detach().float()
+    return weight.T.contiguous() if linear.transposed else weight
+
+
+def put_all(block: nn.Module, solved: Iterable[Solved]) -> None:
+    """De-quantize into the block's own parameters."""
+    for one in solved:
+        parameter = block.get_submodule(one.linear.local).get_parameter("weight")
+        weight = dequantize(one.codes, one.grid)
+        parameter.data.copy_(weight.T if one.linear.transposed else weight)
+
+
+def output_error(block: nn.Module, batches: Iterable[tuple[Tensor, Call]], targets: Sequence[Tensor]) -> float:
+    """Mean over tokens of ‖output − target‖² / ‖target‖²: each token counts alike, however large its activations."""
+    total, tokens = 0.0, 0
+    for (hidden, call), wanted in zip(batches, targets, strict=True):
+        off = (call(block, hidden).float() - wanted.to(hidden.device).float()).square().sum(-1)
+        size = wanted.to(hidden.device).float().square().sum(-1).clamp(min=torch.finfo(torch.float32).tiny)
+        total += float((off / size).sum(dtype=torch.float64))
+        tokens += off.numel()
+    return total / tokens
+
+
+def _gather(
+    block: nn.Module, original: nn.Module | None, linear: LinearInfo, rows: Rows, config: QuantizationConfig
+) -> tuple[Hessian, Hessian | None, Tensor]:
+    """H over all rows, the cross moments if they are wanted, and the input of the last row alone `[tokens, in]`."""
+    moments: Hessian | None = None
+    aim: Hessian | None = None
+    x = torch.empty(0)
+    full = rows.full() if rows.full is not None and original is not None else None
+    for hidden, call in rows.hidden():
+        x = input_of(block, linear, hidden, call)
+        if moments is None:
+            moments = Hessian(linear.in_features, device=x.device)
+        moments.add(x)
+        if full is not None and original is not None:
+            aim = aim or Hessian(linear.in_features, cross=True, device=x.device)
+            wanted = input_of(original, linear, *next(full))
+            skip = config.first_positions
+            aim.add(x[:, skip:], wanted[:, skip:])
+    if moments is None:
+        raise SolverError(f"{linear.name}: no calibration rows; give at least one")
+    return moments, aim, x[-1].float()
+
+
+def _solve(
+    weight: Tensor,
+    linear: LinearInfo,
+    moments: Hessian,
+    aim: Hessian | None,
+    last: Tensor,
+    dtype: torch.dtype,
+    config: QuantizationConfig,
+    clock: Callable[[], float],
+) -> tuple[Solved, Solved]:
+    """Stage 1 and stage 2 of one Linear; the same twice where there is no stage 2."""
+    started = clock()
+    H = moments.matrix  # noqa: N806 - the paper's name
+    if aim is not None:
+        weight, _ = target(weight, aim.matrix, aim.cross, config.cross_layer, config.damping)
+    nearest = config.method == "rtn"
+    search = config.grid_search and not nearest
+    grid = fit_grid(weight, config.scheme, H.diagonal() if search else None, search).rounded(dtype)
+    result = rtn(weight, grid) if nearest else gptq(weight, H, grid, config.damping, config.activation_order, _BLOCK)
+    if result.damping > config.damping:
+        _log.warning("%s: H could not be factorised; damping was raised to %g", linear.name, result.damping)
+    half = clock()
+    loss = objective(dequantize(result.codes, result.grid), weight, H)
+    energy = objective(torch.zeros_like(weight), weight, H)
+    shape = (linear.out_features, linear.in_features, moments.rows, energy, loss)
+    report = LinearReport(linear.name, *shape, loss, 0.0, result.damping, seconds_stage1=half - started)
+    first = Solved(linear, result.codes, result.grid, report)
+    resumed = clock()
+    if config.method == "rpiq":
+        better = refine(weight, result.codes, result.grid, H, config.sweeps, config.refits, _BLOCK)
+        codes, grid, changed, rounds, off_grid = better.codes, better.grid, better.changed, better.losses, None
+    elif config.method == "rpiq-paper":
+        # Equation 14 needs H̃ on the scale of the one batch that the residual is of.
+        share = moments.rows / len(last)
+        curvature = damped(H, result.damping)
+        paper = refine_paper(
+            weight, result.codes, result.grid, curvature, last, config.sweeps, config.step, _BLOCK, batches=share
+        )
+        codes, grid, changed, rounds = paper.codes, result.grid, paper.changed, paper.gammas
+        off_grid = paper.off_grid_loss
+    else:
+        return first, first
+    times = half - started, clock() - resumed
+    final = objective(dequantize(codes, grid), weight, H)
+    report = LinearReport(linear.name, *shape, final, changed, result.damping, rounds, off_grid, *times)
+    return first, Solved(linear, codes, grid, report)
+
+
+def _choose(block: nn.Module, first: list[Solved], second: list[Solved], rows: Rows) -> GuardReport | None:
+    """Whether the block's output on held-out rows is no worse with stage 2 of this group than with stage 1."""
+    if rows.held_out is None:
+        return None
+    put_all(block, first)
+    before = output_error(block, rows.held_out(), rows.held_out_target)
+    put_all(block, second)
+    after = output_error(block, rows.held_out(), rows.held_out_target)
+    return GuardReport(tuple(one.linear.name for one in first), before, after, after <= before)
+
+
+def _rejected(first: Solved, second: Solved) -> Solved:
+    """Stage 1, with what stage 2 had tried in its report."""
+    return replace(first, report=replace(second.report, loss_final=first.report.loss_stage1, changed_codes=0.0))

@@ -1,0 +1,56 @@
+"""Is what was written what was meant? Reloads a finished folder, compares it with the model in memory, and lets it generate.
+
+What the model in memory said comes from the driver (`rpiq/pipeline.py`); loading is `rpiq/loading.py`'s affair.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import cast
+
+import torch
+from torch import Tensor
+
+from rpiq.errors import VerificationError
+from rpiq.loading import load
+from rpiq.result import Check
+
+MOST_LOGITS_ERROR = 0.1
+"""Rounding of a model in bfloat16 stays well below; a Linear that is mixed up does not."""
+_NEW_TOKENS = 8
+_MOST_TOKENS = 256
+"""Of the row: enough to notice any mistake."""
+
+
+def verify(folder: Path, ids: Tensor, wanted: Tensor) -> Check:
+    """Compare the model in `folder` on `ids` `[1, sequence length]` with its logits in memory, `wanted`.
+
+    VerificationError when they are too far apart to be rounding, or the model generates nothing.
+    """
+    ids, wanted = ids[:, :_MOST_TOKENS], wanted[:, :_MOST_TOKENS]
+    model = load(folder)
+    with torch.inference_mode():
+        found = model(input_ids=ids.to(model.device)).logits.float().cpu()
+        beginning = ids[:, : max(1, ids.shape[1] // 2)].to(model.device)
+        # The least is one, so that an end-of-text token does not end it at once.
+        generate = cast(Callable[..., Tensor], model.generate)  # which transformers leaves untyped
+        output = generate(
+            beginning,
+            attention_mask=torch.ones_like(beginning),
+            max_new_tokens=_NEW_TOKENS,
+            min_new_tokens=1,
+            do_sample=False,
+        )
+    error = float((found - wanted).norm() / wanted.norm())
+    agreement = float((found.argmax(-1) == wanted.argmax(-1)).double().mean())
+    generated = tuple(int(token) for token in output[0, beginning.shape[1] :])
+    # A comparison with NaN is false: written so that one fails.
+    if not error <= MOST_LOGITS_ERROR:
+        raise VerificationError(
+            f"{folder} does not compute what the quantized model computed: logits differ by {error:.1%}; "
+            "do not use it, and report this with the settings in its README.md"
+        )
+    if not generated:
+        raise VerificationError(f"{folder} loads but generates nothing; do not use it, and report this")
+    return Check(error, agreement, generated)

@@ -1,0 +1,51 @@
+"""Options are checked when they are made, so that a typing error does not end a run after hours."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from rpiq.config import WHOLE_ROW, QuantizationConfig, Scheme
+from rpiq.errors import ConfigError
+
+
+@pytest.mark.parametrize("bits", [1, 9, 0, -4])
+def test_impossible_widths(bits: int) -> None:
+    with pytest.raises(ConfigError, match="choose 2 to 8"):
+        Scheme(bits=bits)
+
+
+@pytest.mark.parametrize("size", [0, -2])
+def test_impossible_groups(size: int) -> None:
+    with pytest.raises(ConfigError, match="32, 64, 128"):
+        Scheme(group_size=size)
+
+
+def test_a_whole_row_is_a_group() -> None:
+    assert Scheme(group_size=WHOLE_ROW).group_size == -1
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        {"method": "awq"},
+        {"samples": 0},
+        {"sequence_length": 1},
+        {"damping": -0.1},
+        {"cross_layer": 1.5},
+        {"sweeps": -1},
+        {"held_out": -1},
+    ],
+)
+def test_impossible_values_are_named(values: dict[str, Any]) -> None:
+    with pytest.raises(ConfigError, match=f"{next(iter(values.values()))}"):
+        QuantizationConfig(**values)
+
+
+def test_held_out_rows_come_from_the_samples() -> None:
+    assert QuantizationConfig(samples=64, held_out=8).held_out_rows == 8
+    assert QuantizationConfig(samples=10, held_out=8).held_out_rows == 2
+    assert QuantizationConfig(samples=3).held_out_rows == 0
+    assert QuantizationConfig(guard=False).held_out_rows == 0
+    assert QuantizationConfig(method="gptq").held_out_rows == 0, "a method without a guard uses every row"
