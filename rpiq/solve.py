@@ -160,7 +160,7 @@ def output_error(block: nn.Module, batches: Iterable[tuple[Tensor, Call]], targe
 def _gather(
     block: nn.Module, original: nn.Module | None, linear: LinearInfo, rows: Rows, config: QuantizationConfig
 ) -> tuple[Hessian, Hessian | None, Tensor]:
-    """H over all rows, the cross moments if they are wanted, and the input of the last row alone `[tokens, in]`."""
+    """H over all rows, the cross moments if they are wanted, and the input of the last batch alone `[tokens, in]`."""
     moments: Hessian | None = None
     aim: Hessian | None = None
     x = torch.empty(0)
@@ -177,7 +177,7 @@ def _gather(
             aim.add(x[:, skip:], wanted[:, skip:])
     if moments is None:
         raise SolverError(f"{linear.name}: no calibration rows; give at least one")
-    return moments, aim, x[-1].float()
+    return moments, aim, x.flatten(0, -2).float()
 
 
 def _solve(
@@ -212,12 +212,8 @@ def _solve(
         better = refine(weight, result.codes, result.grid, H, config.sweeps, config.refits, _BLOCK)
         codes, grid, changed, rounds, off_grid = better.codes, better.grid, better.changed, better.losses, None
     elif config.method == "rpiq-paper":
-        # Equation 14 needs H̃ on the scale of the one batch that the residual is of.
-        share = moments.rows / len(last)
         curvature = damped(H, result.damping)
-        paper = refine_paper(
-            weight, result.codes, result.grid, curvature, last, config.sweeps, config.step, _BLOCK, batches=share
-        )
+        paper = refine_paper(weight, result.codes, result.grid, curvature, last, config.sweeps, config.step, _BLOCK)
         codes, grid, changed, rounds = paper.codes, result.grid, paper.changed, paper.gammas
         off_grid = paper.off_grid_loss
     else:
