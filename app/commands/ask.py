@@ -158,18 +158,19 @@ def _quality(quality: Quality) -> dict[str, Any]:
 
 def _speak(speech: Iterator[Sound], silent: bool) -> Sequence[Sound]:
     """Play the sentences while the next ones are made, if there is a loudspeaker; returns them all."""
+    from assistant.errors import EngineError
     from assistant.sound import has_output, play
 
     if silent or not has_output():
         return list(speech)
     waiting: queue.Queue[Sound | None] = queue.Queue()
-    failed: list[Exception] = []
+    failed: list[EngineError] = []
 
     def play_all() -> None:
         while (sound := waiting.get()) is not None:
             try:
                 play(sound)
-            except Exception as error:  # handed to the asking thread, which raises it
+            except EngineError as error:  # said by the asking thread, which goes on writing the answer
                 failed.append(error)
                 return
 
