@@ -6,6 +6,7 @@ interrupted fetch leaves nothing half. What a model consists of is `catalogue.py
 
 from __future__ import annotations
 
+import contextlib
 import fcntl
 import os
 import shutil
@@ -250,9 +251,8 @@ def _watching(folder: Path, entry: Entry, report: Report) -> Iterator[None]:
 
 def _bytes_in(folder: Path) -> int:
     total = 0
-    for path in folder.rglob("*"):
-        try:
-            total += path.stat().st_size if path.is_file() else 0
-        except FileNotFoundError:  # moved on since it was listed
-            continue
+    for where, _, names in os.walk(folder):  # passes over folders that vanish meanwhile, which Path.rglob does not
+        for name in names:
+            with contextlib.suppress(FileNotFoundError):  # moved on since it was listed
+                total += (Path(where) / name).stat().st_size
     return total

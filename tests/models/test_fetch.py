@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import subprocess
 import sys
 import threading
@@ -268,3 +269,27 @@ def test_offline_process_fetches_nothing(hub: Hub, hub_toys: Store) -> None:
     done = subprocess.run(command, capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "OfflineModeIsEnabled"
     assert hub.paths == []
+
+
+def test_counting_bears_folders_that_come_and_go(tmp_path: Path) -> None:
+    """pip makes and removes temporary folders while its progress is watched."""
+    over = threading.Event()
+
+    def churn() -> None:
+        number = 0
+        while not over.is_set():
+            number += 1
+            folder = tmp_path / f"pip-{number % 20}"
+            folder.mkdir()
+            (folder / "part").write_bytes(bytes(10))
+            shutil.rmtree(folder)
+
+    (tmp_path / "kept").write_bytes(bytes(1000))
+    worker = threading.Thread(target=churn)
+    worker.start()
+    try:
+        counts = [fetching._bytes_in(tmp_path) for _ in range(3000)]
+    finally:
+        over.set()
+        worker.join()
+    assert min(counts) >= 1000
