@@ -15,6 +15,7 @@ from assistant.ears import hear
 from assistant.engines import LanguageModel
 from assistant.errors import EngineError
 from assistant.eyes import Photo, brighten
+from assistant.measures import Measures
 from assistant.mind.grounding import Answer, answer, hedge, stands_in
 from assistant.mind.question import Question, understand
 from assistant.mind.sentiment import sentiment
@@ -82,13 +83,13 @@ def look(photo: Photo, engines: Engines) -> Seen:
     if not quality.usable:
         return Seen(photo, quality, None, watch.timings_ms)
     page = watch.time("read", lambda: engines.reader.read(brighten(photo)))
-    quality = watch.time("gate_text", lambda: _judge_read(photo, page, engines))
-    return Seen(photo, quality, page, watch.timings_ms)
+    again = watch.time("gate_text", lambda: _judge_read(photo, page, quality.measures, engines))
+    return Seen(photo, again, page, watch.timings_ms)
 
 
-def _judge_read(photo: Photo, page: Page, engines: Engines) -> gate.Quality:
+def _judge_read(photo: Photo, page: Page, seen: Measures, engines: Engines) -> gate.Quality:
     """The gate's second look. Stripes look like smeared writing, but a code that can be read proves a sharp picture."""
-    quality = gate.judge_lines(photo, page.lines, page.turned)
+    quality = gate.judge_lines(photo, page.lines, page.turned, seen)
     if any(finding.kind == "blurred" for finding in quality.findings) and engines.barcodes.codes(photo):
         return replace(quality, findings=tuple(each for each in quality.findings if each.kind != "blurred"))
     return quality

@@ -115,13 +115,14 @@ def judge(photo: Photo) -> Quality:
     return Quality((_refusal(kind),) if kind else (), seen)
 
 
-def judge_lines(photo: Photo, lines: Sequence[Line], turned: int = 0) -> Quality:
+def judge_lines(photo: Photo, lines: Sequence[Line], turned: int = 0, seen: Measures | None = None) -> Quality:
     """Look again, knowing what was read: `lines` in pixels of `photo` turned clockwise by `turned` degrees.
 
     Refuses when what was measured explains that little was read with confidence, or when most of the text runs out of
-    the frame; some cut text is a hint. A clear picture without text has no findings.
+    the frame; some cut text is a hint. `seen` is what `judge` measured on this photo already, to spare doing it twice.
+    A clear picture without text has no findings.
     """
-    seen = measure(photo)
+    seen = seen or measure(photo)
     read, lines = lines, [replace(line, box=_as_taken(line.box, photo, turned)) for line in lines]
     letters = sum(len(line.text) for line in lines)
     sure = sum(len(line.text) for line in lines if line.confidence >= SURE)

@@ -58,7 +58,7 @@ class QuantizationConfig:
     step: float = 0.01
     """α of equation 8, for `rpiq-paper` alone."""
     refits: int = 2
-    """Times that scales are refitted with codes fixed, each followed by another sweep."""
+    """Rounds, from the first on, in which each group gets a new scale after its codes."""
     cross_layer: float = 0.0
     """Share of the correction towards the full-precision output taken over from layer to layer; 0 for none."""
     first_positions: int = 4
