@@ -35,6 +35,10 @@ class MemoryActivations:
         """The batches of `stage`, in the order they were written."""
         return iter(self._stages[stage])
 
+    def batch(self, stage: str, number: int) -> Tensor:
+        """One of the batches of `stage`."""
+        return self._stages[stage][number]
+
     def remove(self, stage: str) -> None:
         """Forget `stage`, if it is there."""
         self._stages.pop(stage, None)
@@ -70,11 +74,16 @@ class StoredActivations:
 
     def read(self, stage: str) -> Iterator[Tensor]:
         """The batches of `stage`, in the order they were written. ResourceError when a file is damaged."""
-        for file in sorted((self._folder / stage).glob("*.safetensors")):
-            try:
-                yield load_file(file)["hidden"]
-            except (OSError, SafetensorError) as error:
-                raise ResourceError(f"{file} is damaged ({error}); start again without --resume") from error
+        for number in range(len(list((self._folder / stage).glob("*.safetensors")))):
+            yield self.batch(stage, number)
+
+    def batch(self, stage: str, number: int) -> Tensor:
+        """One of the batches of `stage`. ResourceError when its file is damaged."""
+        file = self._folder / stage / f"{number:06}.safetensors"
+        try:
+            return load_file(file)["hidden"]
+        except (OSError, SafetensorError) as error:
+            raise ResourceError(f"{file} is damaged ({error}); start again without --resume") from error
 
     def remove(self, stage: str) -> None:
         """Delete `stage`, if it is there."""

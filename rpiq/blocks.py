@@ -7,6 +7,7 @@ What is done to the weights is decided in `rpiq/solve.py` and `rpiq/pipeline.py`
 from __future__ import annotations
 
 import logging
+from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -120,10 +121,12 @@ class Skeleton:
             raise CheckpointError(f"{self._weights.folder}: {stored} holds NaN or infinite values; get the model again")
         return tensor
 
-    def fill_block(self, index: int) -> nn.Module:
-        """Block `index` with its weights."""
+    def fill_block(self, index: int, without: Collection[str] = ()) -> nn.Module:
+        """Block `index` with its weights, but for those parameters whose local names are in `without`."""
         block = self.blocks[index]
         for local, stored in self.block_tensors(index).items():
+            if local in without:
+                continue
             _put(block, local, self.read(stored).to(self.device, self.dtype))
         return block
 

@@ -53,17 +53,28 @@ class QuantizationConfig:
     """Columns by falling diagonal of H, groups fixed beforehand (static), so that no index is stored."""
     grid_search: bool = True
     """Try shrunk ranges per row and group and keep the one with the least diag(H)-weighted error."""
-    sweeps: int = 5
+    weigh_tokens: bool = False
+    """`rpiq` divides every token's input by its root mean square, so that in H each token counts alike, however large its
+    activations."""
+    sweeps: int = 2
     """Most rounds of stage 2."""
+    refine_damping: float = 0.03
+    """Damping of H in stage 2 alone, where nothing is inverted: it keeps the codes from being fitted to what H does not know."""
+    rounds: int = 5
+    """Most rounds of `rpiq-paper`."""
     step: float = 0.01
     """α of equation 8, for `rpiq-paper` alone."""
-    refits: int = 2
+    refits: int = 1
     """Rounds, from the first on, in which each group gets a new scale after its codes."""
     cross_layer: float = 0.0
     """Share of the correction towards the full-precision output taken over from layer to layer; 0 for none."""
     first_positions: int = 4
     """Tokens at the start of every row that are left out of the cross-layer statistics: their few massive activations
     would decide the fit alone."""
+    distill_steps: int = 32
+    """Batches of about 1,024 tokens on which all scales of the finished model learn from the full-precision one; 0 for none."""
+    distill_rate: float = 2e-3
+    """Share of itself by which a scale moves at most in such a step, at the beginning."""
     guard: bool = True
     """`rpiq` keeps stage 2 of a group of Linears only where the block's output error on held-out rows does not rise."""
     held_out: int = 8
@@ -72,11 +83,20 @@ class QuantizationConfig:
     def __post_init__(self) -> None:
         if self.method not in get_args(Method):
             raise ConfigError(f"there is no method {self.method!r}; choose {', '.join(get_args(Method))}")
-        least = {"samples": 1, "sequence_length": 2, "sweeps": 0, "refits": 0, "first_positions": 0, "held_out": 0}
+        least = {
+            "samples": 1,
+            "sequence_length": 2,
+            "sweeps": 0,
+            "rounds": 0,
+            "refits": 0,
+            "first_positions": 0,
+            "held_out": 0,
+            "distill_steps": 0,
+        }
         for name, bound in least.items():
             if getattr(self, name) < bound:
                 raise ConfigError(f"{name} is {getattr(self, name)}; it must be at least {bound}")
-        for name in ("damping", "step", "cross_layer"):
+        for name in ("damping", "refine_damping", "step", "cross_layer", "distill_rate"):
             if not 0 <= getattr(self, name) <= 1:
                 raise ConfigError(f"{name} is {getattr(self, name)}; it must lie between 0 and 1")
 
@@ -84,6 +104,16 @@ class QuantizationConfig:
     def refines(self) -> bool:
         """Whether there is a stage 2."""
         return self.method in ("rpiq", "rpiq-paper")
+
+    @property
+    def weighs_tokens(self) -> bool:
+        """Whether tokens count alike in H; `gptq` and `rpiq-paper` take equation 9 as it is."""
+        return self.weigh_tokens and self.method == "rpiq"
+
+    @property
+    def distills(self) -> bool:
+        """Whether there is a stage 3."""
+        return self.distill_steps > 0 and self.method == "rpiq"
 
     @property
     def held_out_rows(self) -> int:

@@ -16,6 +16,7 @@ from typing import Any, cast
 import torch
 
 from rpiq.config import QuantizationConfig, Scheme
+from rpiq.distill import Distillation
 from rpiq.errors import CheckpointError, ResourceError
 from rpiq.solve import GuardReport, LinearReport
 
@@ -77,6 +78,8 @@ class Report:
     """Calibration rows that went into H."""
     held_out_rows: int
     blocks: tuple[BlockReport, ...]
+    distillation: Distillation | None
+    """Stage 3; None where there was none."""
     kept: tuple[str, ...]
     source_bytes: int
     output_bytes: int
@@ -120,6 +123,8 @@ def read_report(path: Path) -> Report:
         config = values["config"]
         values["config"] = QuantizationConfig(**{**config, "scheme": Scheme(**config["scheme"])})
         values["blocks"] = tuple(read_block(block) for block in values["blocks"])
+        if values["distillation"] is not None:
+            values["distillation"] = read_distillation(values["distillation"])
         values["kept"] = tuple(values["kept"])
         if values["check"] is not None:
             check = values["check"]
@@ -139,6 +144,12 @@ def read_block(record: object) -> BlockReport:
     linears = tuple(LinearReport(**{**linear, "rounds": tuple(linear["rounds"])}) for linear in values["linears"])
     guards = tuple(GuardReport(**{**guard, "linears": tuple(guard["linears"])}) for guard in values["guards"])
     return BlockReport(values["name"], linears, guards, values["held_out_error"], values["seconds"])
+
+
+def read_distillation(record: object) -> Distillation:
+    """As `read_block`."""
+    values = cast(dict[str, Any], record)
+    return Distillation(**{**values, "divergence": tuple(values["divergence"])})
 
 
 def versions() -> dict[str, str]:

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import copy
 import time
-from collections.abc import Callable, Iterator
-from dataclasses import asdict
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import asdict, replace
+from functools import partial
 from pathlib import Path
 
 import torch
@@ -21,17 +22,31 @@ from rpiq.blocks import Skeleton
 from rpiq.calibration import Calibration, read_calibration, read_tokenizer
 from rpiq.card import write_card
 from rpiq.config import QuantizationConfig
+from rpiq.distill import Distillation, Rows, distill
 from rpiq.errors import ArchitectureError, CheckpointError, ResourceError
+from rpiq.layout import SCALE
 from rpiq.recording import Call, differ, input_groups, logits, record
-from rpiq.result import REPORT_FILE, BlockReport, Check, Progress, Report, peak_memory, read_block, versions
-from rpiq.solve import Rows, Solved, output_error, put_all, solve_block
-from rpiq.verify import verify
+from rpiq.result import (
+    REPORT_FILE,
+    BlockReport,
+    Check,
+    Progress,
+    Report,
+    peak_memory,
+    read_block,
+    read_distillation,
+    versions,
+)
+from rpiq.solve import Passes, Solved, output_error, put_all, solve_block
+from rpiq.student import Lesson, Student, scaled_blocks
+from rpiq.verify import same_as_stored, verify
 from rpiq.weights import Weights
 from rpiq.writer import QuantizedWriter
 
-_BATCH_TOKENS = 2048
+_BATCH_TOKENS = 1024
 """Tokens that run through a block at once."""
 _OUTSIDE = "outside of the blocks"
+_DISTILLED = "distillation"
 
 
 class Run:
@@ -67,7 +82,7 @@ class Run:
         """All blocks, the folder, the check."""
         count = len(self._skeleton.blocks)
         self._tell("calibration", 0)
-        with torch.inference_mode():
+        with torch.no_grad():
             self._embed(write=_OUTSIDE not in writer.committed)
             if _OUTSIDE not in writer.committed:
                 for name in self._skeleton.outside():
@@ -82,20 +97,22 @@ class Run:
                 block, solved = self._block(index)
                 self._write(writer, index, solved)
                 writer.commit(key, asdict(block))
-                for kind in self._kinds:
-                    self._activations.remove(_stage(index, kind))
+                self._forget(index)
                 self._done += 1
                 blocks.append(block)
-            self._tell("saving", count)
             row = self._calibration.ids[:1]
-            wanted = self._logits(count, row)
-        facts = self._facts(source, blocks, resumed)
+            if self._config.distills:
+                distillation, wanted = self._distill(writer, row)
+            else:
+                distillation, wanted = None, self._logits(count, row)
+            self._tell("saving", count)
+        facts = self._facts(source, blocks, distillation, resumed)
         writer.add_file("README.md", write_card(facts))
         writer.finish(self._weights.folder)
         self._tell("checking", count)
         check = verify(writer.folder, row, wanted)
         seconds = time.monotonic() - self._started
-        report = self._facts(source, blocks, resumed, check, seconds)
+        report = self._facts(source, blocks, distillation, resumed, check, seconds)
         report.write(writer.folder / REPORT_FILE)
         self._tell("done", count)
         return report
@@ -103,14 +120,20 @@ class Run:
     def rehearse(self) -> BlockReport:
         """The first block on at most four rows and, if there are any, one held-out row."""
         self._set_rows(self._train[:4], self._held[:1])
-        with torch.inference_mode():
+        with torch.no_grad():
             self._embed(write=True)
             return self._block(0)[0]
+
+    def _forget(self, index: int) -> None:
+        """Remove what went into block `index`, but for what stage 3 needs of the first."""
+        for kind in self._kinds:
+            if index or not self._config.distills or kind.endswith("full"):
+                self._activations.remove(_stage(index, kind))
 
     def _set_rows(self, train: Tensor, held: Tensor) -> None:
         self._train, self._held = train, held
         self._kinds = ["train"]
-        if self._config.cross_layer:
+        if self._config.cross_layer or self._config.distills:
             self._kinds.append("train-full")
         if len(held):
             self._kinds += ["held", "held-full"]
@@ -133,7 +156,8 @@ class Run:
 
         def first(ids: Tensor) -> Iterator[Tensor]:
             for batch in self._batches(ids):
-                hidden, calls = record(self._skeleton, batch.to(self._skeleton.device))
+                hidden, recorded = record(self._skeleton, batch.to(self._skeleton.device))
+                calls = tuple(replace(call, fast=True) for call in recorded)
                 known = self._calls.setdefault(len(batch), calls)
                 if differ(list(known), list(calls)):
                     raise ArchitectureError(
@@ -177,7 +201,7 @@ class Run:
             if kind.endswith("full"):
                 self._advance(block, index, kind)
         target = list(self._activations.read(_stage(index + 1, "held-full"))) if len(self._held) else []
-        rows = Rows(
+        rows = Passes(
             self._inputs(index, "train"),
             self._inputs(index, "train-full") if config.cross_layer else None,
             self._inputs(index, "held") if len(self._held) else None,
@@ -217,6 +241,49 @@ class Run:
             if stored not in packed:
                 writer.add_plain(stored, self._skeleton.read(stored))
 
+    def _distill(self, writer: QuantizedWriter, row: Tensor) -> tuple[Distillation, Tensor]:
+        """Stage 3, and the logits of the finished model for `row`, the beginning of the first calibration row."""
+        skeleton, config = self._skeleton, self._config
+        batches, held = self._batches(self._train), self._batches(self._held)
+
+        def stored(name: str) -> str:
+            return skeleton.stored_name(f"{name}.weight").removesuffix(".weight")
+
+        def tell(step: int) -> None:
+            self._tell("distillation", len(skeleton.blocks), f"step {step} of {config.distill_steps}")
+
+        tell(0)
+        skeleton.fill_outside(head=True)
+        with scaled_blocks(skeleton, lambda name: writer.linear(stored(name))) as linears:
+            student = Student(skeleton, self._lessons(batches, "train") + self._lessons(held, "held"))
+            if _DISTILLED in writer.committed:
+                result = read_distillation(writer.committed[_DISTILLED])
+            else:
+                same_as_stored(student.hidden(0), self._activations.batch(_stage(len(skeleton.blocks), "train"), 0))
+                rows = Rows(len(batches), len(held))
+                state = writer.scratch / "distillation.safetensors"
+                settings = (config.distill_steps, config.distill_rate, config.seed)
+                result = distill(student, linears, rows, *settings, state, tell)
+                for name, module in linears.items():
+                    writer.replace(f"{stored(name)}.{SCALE}", module.settle().scale.to(self._stored_dtype(name)))
+                writer.commit(_DISTILLED, asdict(result))
+            with torch.no_grad():
+                hidden = student.hidden(0)[:1, : row.shape[1]]
+                wanted = logits(skeleton, row.to(skeleton.device), hidden).float().cpu()
+        skeleton.empty_outside()
+        return result, wanted
+
+    def _lessons(self, batches: Sequence[Tensor], kind: str) -> list[Callable[[], Lesson]]:
+        """What stage 3 learns from, or is judged by: each is read from the disk when it is called."""
+        device, count = self._skeleton.device, len(self._skeleton.blocks)
+
+        def lesson(number: int) -> Lesson:
+            hidden = self._activations.batch(_stage(0, kind), number).to(device)
+            teacher = self._activations.batch(_stage(count, f"{kind}-full"), number).to(device)
+            return Lesson(batches[number].to(device), hidden, teacher, self._calls[len(hidden)])
+
+        return [partial(lesson, number) for number in range(len(batches))]
+
     def _logits(self, count: int, ids: Tensor) -> Tensor:
         """Of the quantized model in memory, for the first calibration row."""
         hidden = next(self._activations.read(_stage(count, "train")))[:1].to(self._skeleton.device)
@@ -226,7 +293,13 @@ class Run:
         return result
 
     def _facts(
-        self, source: Path, blocks: list[BlockReport], resumed: bool, check: Check | None = None, seconds: float = 0.0
+        self,
+        source: Path,
+        blocks: list[BlockReport],
+        distillation: Distillation | None,
+        resumed: bool,
+        check: Check | None = None,
+        seconds: float = 0.0,
     ) -> Report:
         calibration = self._calibration
         return Report(
@@ -239,6 +312,7 @@ class Run:
             rows=len(self._train),
             held_out_rows=len(self._held),
             blocks=tuple(blocks),
+            distillation=distillation,
             kept=self.plan.kept,
             source_bytes=self.plan.source_bytes,
             output_bytes=self.plan.output_bytes,

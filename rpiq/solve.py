@@ -1,7 +1,8 @@
 """Quantizes the Linears of one filled block, group after group in the order in which they are computed.
 
-A group is what shares one input, and so one H. Each is solved on what the quantized groups before it really produce; then
-the guard decides on held-out rows whether its stage 2 stays. Files, and the way from block to block: `rpiq/pipeline.py`.
+A group is what shares one input, and so one H; all of a block are gathered in one pass, with its own weights still in full
+precision. After each group the guard decides on held-out rows whether its stage 2 stays. Files, and the way from block to
+block: `rpiq/run.py`.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from rpiq.errors import SolverError
 from rpiq.gptq import gptq, rtn
 from rpiq.grid import Grid, dequantize, fit_grid
 from rpiq.hessian import Hessian, damped
-from rpiq.recording import Call, input_of
+from rpiq.recording import Call, inputs_of
 from rpiq.refine import objective, refine, target
 from rpiq.refine_paper import refine_paper
 
@@ -77,7 +78,7 @@ class Solved:
 
 
 @dataclass(frozen=True)
-class Rows:
+class Passes:
     """Where the batches of a block come from; each function starts a new pass over `(hidden, call)` pairs."""
 
     hidden: Callable[[], Iterator[tuple[Tensor, Call]]]
@@ -94,7 +95,7 @@ def solve_block(
     block: nn.Module,
     original: nn.Module | None,
     groups: Sequence[Sequence[LinearInfo]],
-    rows: Rows,
+    rows: Passes,
     dtypes: dict[str, torch.dtype],
     config: QuantizationConfig,
     clock: Callable[[], float],
@@ -108,21 +109,20 @@ def solve_block(
     """
     solved: list[Solved] = []
     guards: list[GuardReport] = []
+    gathered, inputs = _gather(block, original, groups, rows, config)
     for group in groups:
-        moments, aim, last = _gather(block, original, group[0], rows, config)
+        moments, last = gathered.pop(0), inputs.pop(0)
         first: list[Solved] = []
         second: list[Solved] = []
         for linear in group:
             on_linear(linear.name)
             try:
-                stages = _solve(
-                    weight_of(block, linear), linear, moments, aim, last, dtypes[linear.name], config, clock
-                )
+                stages = _solve(weight_of(block, linear), linear, moments, last, dtypes[linear.name], config, clock)
             except SolverError as error:
                 raise SolverError(f"{linear.name}: {error}") from error
             first.append(stages[0])
             second.append(stages[1])
-        del moments, aim, last
+        del moments, last
         guard = _choose(block, first, second, rows) if config.method == "rpiq" else None
         if guard is not None:
             guards.append(guard)
@@ -157,34 +157,61 @@ def output_error(block: nn.Module, batches: Iterable[tuple[Tensor, Call]], targe
     return total / tokens
 
 
+@dataclass(frozen=True)
+class _Moments:
+    """What the inputs of one group of Linears have been."""
+
+    all: Hessian
+    """Over all rows."""
+    cross: Hessian | None
+    """With the full-precision inputs, if they are wanted."""
+
+
 def _gather(
-    block: nn.Module, original: nn.Module | None, linear: LinearInfo, rows: Rows, config: QuantizationConfig
-) -> tuple[Hessian, Hessian | None, Tensor]:
-    """H over all rows, the cross moments if they are wanted, and the input of the last batch alone `[tokens, in]`."""
-    moments: Hessian | None = None
-    aim: Hessian | None = None
-    x = torch.empty(0)
+    block: nn.Module,
+    original: nn.Module | None,
+    groups: Sequence[Sequence[LinearInfo]],
+    rows: Passes,
+    config: QuantizationConfig,
+) -> tuple[list[_Moments], list[Tensor]]:
+    """The moments of each group, all in one pass, and the inputs of the last batch alone, `[tokens, in]` each."""
+    firsts = [group[0] for group in groups]
+    moments: list[_Moments] = []
+    inputs: list[Tensor] = []
     full = rows.full() if rows.full is not None and original is not None else None
     for hidden, call in rows.hidden():
-        x = input_of(block, linear, hidden, call)
-        if moments is None:
-            moments = Hessian(linear.in_features, device=x.device)
-        moments.add(x)
-        if full is not None and original is not None:
-            aim = aim or Hessian(linear.in_features, cross=True, device=x.device)
-            wanted = input_of(original, linear, *next(full))
-            skip = config.first_positions
-            aim.add(x[:, skip:], wanted[:, skip:])
-    if moments is None:
-        raise SolverError(f"{linear.name}: no calibration rows; give at least one")
-    return moments, aim, x.flatten(0, -2).float()
+        inputs = inputs_of(block, firsts, hidden, call)
+        wanted = inputs_of(original, firsts, *next(full)) if full is not None and original is not None else []
+        if not moments:
+            device, crosses = hidden.device, full is not None
+            moments = [
+                _Moments(
+                    Hessian(linear.in_features, device=device),
+                    Hessian(linear.in_features, cross=True, device=device) if crosses else None,
+                )
+                for linear in firsts
+            ]
+        for number, (x, one) in enumerate(zip(inputs, moments, strict=True)):
+            size = _size(x) if config.weighs_tokens else torch.ones_like(x[..., :1])
+            one.all.add(x / size)
+            if one.cross is not None:
+                later = slice(config.first_positions, None)
+                one.cross.add((x / size)[:, later], (wanted[number] / size)[:, later])
+    if not moments:
+        raise SolverError(f"{firsts[0].name}: no calibration rows; give at least one")
+    return moments, [x.flatten(0, -2) for x in inputs]
+
+
+def _size(x: Tensor) -> Tensor:
+    """Root mean square of each token's input, `[..., 1]`; 1 for a token of noughts."""
+    size = x.square().mean(-1, keepdim=True).sqrt()
+    return torch.where(size > 0, size, 1.0)
 
 
 def _solve(
     weight: Tensor,
     linear: LinearInfo,
-    moments: Hessian,
-    aim: Hessian | None,
+    moments: _Moments,
     last: Tensor,
     dtype: torch.dtype,
     config: QuantizationConfig,
@@ -192,7 +219,7 @@ def _solve(
 ) -> tuple[Solved, Solved]:
     """Stage 1 and stage 2 of one Linear; the same twice where there is no stage 2."""
     started = clock()
-    H = moments.matrix  # noqa: N806 - the paper's name
+    H, aim = moments.all.matrix, moments.cross  # noqa: N806 - the paper's name
     if aim is not None:
         weight, _ = target(weight, aim.matrix, aim.cross, config.cross_layer, config.damping)
     nearest = config.method == "rtn"
@@ -204,16 +231,17 @@ def _solve(
     half = clock()
     loss = objective(dequantize(result.codes, result.grid), weight, H)
     energy = objective(torch.zeros_like(weight), weight, H)
-    shape = (linear.out_features, linear.in_features, moments.rows, energy, loss)
+    shape = (linear.out_features, linear.in_features, moments.all.rows, energy, loss)
     report = LinearReport(linear.name, *shape, loss, 0.0, result.damping, seconds_stage1=half - started)
     first = Solved(linear, result.codes, result.grid, report)
     resumed = clock()
     if config.method == "rpiq":
-        better = refine(weight, result.codes, result.grid, H, config.sweeps, config.refits, _BLOCK)
+        curvature = damped(H, config.refine_damping) if config.refine_damping else H
+        better = refine(weight, result.codes, result.grid, curvature, config.sweeps, config.refits, _BLOCK)
         codes, grid, changed, rounds, off_grid = better.codes, better.grid, better.changed, better.losses, None
     elif config.method == "rpiq-paper":
         curvature = damped(H, result.damping)
-        paper = refine_paper(weight, result.codes, result.grid, curvature, last, config.sweeps, config.step, _BLOCK)
+        paper = refine_paper(weight, result.codes, result.grid, curvature, last, config.rounds, config.step, _BLOCK)
         codes, grid, changed, rounds = paper.codes, result.grid, paper.changed, paper.gammas
         off_grid = paper.off_grid_loss
     else:
@@ -224,7 +252,7 @@ def _solve(
     return first, Solved(linear, codes, grid, report)
 
 
-def _choose(block: nn.Module, first: list[Solved], second: list[Solved], rows: Rows) -> GuardReport | None:
+def _choose(block: nn.Module, first: list[Solved], second: list[Solved], rows: Passes) -> GuardReport | None:
     """Whether the block's output on held-out rows is no worse with stage 2 of this group than with stage 1."""
     if rows.held_out is None:
         return None

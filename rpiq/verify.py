@@ -23,6 +23,20 @@ _MOST_TOKENS = 256
 """Of the row: enough to notice any mistake."""
 
 
+def same_as_stored(found: Tensor, wanted: Tensor) -> None:
+    """Compare what the committed blocks compute `[rows, sequence length, hidden]` with what was computed when they were made.
+
+    VerificationError when the tokens are too far apart to be rounding.
+    """
+    wanted = wanted.to(found.device)
+    error = float(((found - wanted).norm(dim=-1) / wanted.norm(dim=-1)).mean())
+    if not error <= MOST_LOGITS_ERROR:
+        raise VerificationError(
+            f"what was written does not compute what the quantized blocks computed: hidden states differ by {error:.1%}; "
+            "start again without --resume, and report this with your settings"
+        )
+
+
 def verify(folder: Path, ids: Tensor, wanted: Tensor) -> Check:
     """Compare the model in `folder` on `ids` `[1, sequence length]` with its logits in memory, `wanted`.
 

@@ -137,6 +137,26 @@ class QuantizedWriter:
         """Add a tensor as it is, under its full name ("model.norm.weight"). CheckpointError when it was added before."""
         self._take(name, tensor.detach().cpu().contiguous())
 
+    def replace(self, name: str, tensor: Tensor) -> None:
+        """Put another tensor in the place of one that was committed earlier. KeyError when there is none of this name."""
+        if not any(name in names for names in self._manifest.parts.values()):
+            raise KeyError(name)
+        self._pending[name] = tensor.detach().cpu().contiguous()
+
+    def linear(self, name: str) -> tuple[Tensor, Grid]:
+        """Codes and grid of a Linear as they are committed. KeyError for one that is not; CheckpointError for damage."""
+        if self._manifest.scheme is None:
+            raise KeyError(name)
+        stored = {}
+        for suffix in layout.SUFFIXES:
+            part = self._part_of().get(f"{name}.{suffix}")
+            if part is not None:
+                with safe_open(self._hidden / part, framework="pt") as opened:
+                    stored[suffix] = opened.get_tensor(f"{name}.{suffix}")
+        if not stored:
+            raise KeyError(name)
+        return layout.from_tensors(stored, Scheme(**self._manifest.scheme))
+
     def add_file(self, name: str, text: str) -> None:
         """Add a small text file (a model card, a report) beside the shards; it wins over one of the source's."""
         self._files[name] = text
@@ -237,6 +257,10 @@ class QuantizedWriter:
                 file.unlink()  # of a commit, or of a join, that a kill cut off
         return manifest
 
+    def _part_of(self) -> dict[str, str]:
+        """The part that holds each tensor; the latest, where one was replaced."""
+        return {name: part for part, names in self._manifest.parts.items() for name in names}
+
     def _save_manifest(self) -> None:
         _write(self._hidden / _MANIFEST, json.dumps(asdict(self._manifest)))
 
@@ -264,15 +288,17 @@ class QuantizedWriter:
             groups[-1].append(part)
             room -= size
         where: dict[str, str] = {}
+        latest = self._part_of()
         for number, parts in enumerate(groups, start=1):
             shard = f"model-{number:05}-of-{len(groups):05}.safetensors" if len(groups) > 1 else "model.safetensors"
-            where |= {name: shard for part in parts for name in manifest.parts[part]}
+            names = {part: [name for name in manifest.parts[part] if latest[name] == part] for part in parts}
+            where |= {name: shard for part in parts for name in names[part]}
             if shard in manifest.joined:
                 continue
             tensors: dict[str, Tensor] = {}
             for part in parts:
                 with safe_open(self._hidden / part, framework="pt") as opened:
-                    tensors |= {name: opened.get_tensor(name) for name in manifest.parts[part]}
+                    tensors |= {name: opened.get_tensor(name) for name in names[part]}
             self._save(tensors, self._ready / shard)
             manifest.joined[shard] = parts
             self._save_manifest()

@@ -327,7 +327,7 @@ def test_a_wrong_result_does_not_pass_for_a_right_one(
         add(self, name, codes.flip(0) if name.endswith("o_proj") else codes, *rest)  # type: ignore[arg-type]
 
     monkeypatch.setattr(pipeline.QuantizedWriter, "add", turned)
-    with pytest.raises(VerificationError, match="logits differ"):
+    with pytest.raises(VerificationError, match="states differ"):
         quantize(llama, tmp_path / "out", CONFIG, text)
 
 

@@ -1,0 +1,83 @@
+"""The quantized model as a whole, with scales that can learn, between the rows that a run has stored on the disk.
+
+Made of what the blocks were committed as: no Linear's full weight is read again. How it learns: `rpiq/distill.py`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+from torch import Tensor, nn
+
+from rpiq.blocks import Skeleton
+from rpiq.distill import ScaledLinear
+from rpiq.grid import Grid
+from rpiq.recording import Call, logits
+
+
+@dataclass(frozen=True)
+class Lesson:
+    """One batch of rows."""
+
+    ids: Tensor
+    """int64 `[rows, sequence length]`."""
+    hidden: Tensor
+    """What goes into the first block, `[rows, sequence length, hidden]`."""
+    teacher: Tensor
+    """What comes out of the last in full precision."""
+    calls: tuple[Call, ...]
+    """Of each block."""
+
+
+class Student:
+    """A `rpiq.distill.Pupil`."""
+
+    def __init__(self, skeleton: Skeleton, lessons: Sequence[Callable[[], Lesson]]) -> None:
+        """Its blocks are those of `skeleton`, as `scaled_blocks` has filled them; what is outside must be filled too."""
+        self._skeleton, self._lessons = skeleton, lessons
+
+    def hidden(self, batch: int) -> Tensor:
+        """What the quantized blocks make of a batch, `[rows, sequence length, hidden]`."""
+        lesson = self._lessons[batch]()
+        hidden = lesson.hidden
+        for block, call in zip(self._skeleton.blocks, lesson.calls, strict=True):
+            hidden = call(block, hidden)
+        return hidden
+
+    def teacher(self, batch: int) -> Tensor:
+        """What the blocks in full precision have made of it."""
+        return self._lessons[batch]().teacher
+
+    def logits(self, batch: int, hidden: Tensor, positions: slice) -> Tensor:
+        """`[rows, positions, vocabulary]`."""
+        return logits(self._skeleton, self._lessons[batch]().ids[:, positions], hidden)
+
+
+@contextmanager
+def scaled_blocks(skeleton: Skeleton, coded: Callable[[str], tuple[Tensor, Grid]]) -> Iterator[dict[str, ScaledLinear]]:
+    """All blocks filled, with `ScaledLinear`s in the place of their Linears; yields these by their names in the model.
+
+    coded: codes uint8 `[out, in]` and grid of a Linear, by its name. Everything is as before afterwards.
+    """
+    originals: list[tuple[nn.Module, str, nn.Module]] = []
+    scaled: dict[str, ScaledLinear] = {}
+    try:
+        for index in range(len(skeleton.blocks)):
+            linears = skeleton.linears(index)
+            block = skeleton.fill_block(index, without=frozenset(f"{linear.local}.weight" for linear in linears))
+            for linear in linears:
+                original = block.get_submodule(linear.local)
+                codes, grid = coded(linear.name)
+                bias = original.bias if isinstance(original.bias, Tensor) else None
+                module = ScaledLinear(codes, grid, bias).to(skeleton.device)
+                block.set_submodule(linear.local, module)
+                originals.append((block, linear.local, original))
+                scaled[linear.name] = module
+        yield scaled
+    finally:
+        for block, local, original in originals:
+            block.set_submodule(local, original)
+        for index in range(len(skeleton.blocks)):
+            skeleton.empty_block(index)
