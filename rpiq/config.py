@@ -56,7 +56,7 @@ class QuantizationConfig:
     weigh_tokens: bool = False
     """`rpiq` divides every token's input by its root mean square, so that in H each token counts alike, however large its
     activations."""
-    sweeps: int = 2
+    sweeps: int = 1
     """Most rounds of stage 2."""
     refine_damping: float = 0.03
     """Damping of H in stage 2 alone, where nothing is inverted: it keeps the codes from being fitted to what H does not know."""
