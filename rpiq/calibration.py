@@ -72,7 +72,9 @@ def calibration_file(name: str) -> Path:
     path = Path(name)
     if path.suffix or len(path.parts) > 1:
         return path
-    raise CalibrationError(f"there is no calibration set {name!r}; give {', '.join(NAMED_SETS)}, or a .txt or .jsonl file")
+    raise CalibrationError(
+        f"there is no calibration set {name!r}; give {', '.join(NAMED_SETS)}, or a .txt or .jsonl file"
+    )
 
 
 def read_calibration(

@@ -65,6 +65,11 @@ def _parser() -> argparse.ArgumentParser:
     )
     evaluate.add_argument("--dtype", choices=("float32", "bfloat16"), help="of the computation (the model's own)")
     evaluate.add_argument("--device", choices=("auto", "cpu", "cuda"), default="auto")
+    evaluate.add_argument(
+        "--nf4",
+        action="store_true",
+        help="quantize a full-precision folder on loading, by bitsandbytes, to compare with",
+    )
     evaluate.add_argument("--json", type=Path, metavar="FILE", help="write the result as JSON too")
     inspect = _command(
         commands,
