@@ -92,10 +92,10 @@ def _parser() -> argparse.ArgumentParser:
         commands,
         "report",
         "make a page about a run",
-        "Write one self-contained HTML page about how a folder was quantized.",
+        "Write one self-contained HTML page about how a folder was quantized, and its drawings as PNG files.",
     )
     report.add_argument("folder", type=Path, help="a folder that rpiq has written")
-    report.add_argument("--out", type=Path, metavar="FILE", help="the page (report.html in the folder)")
+    report.add_argument("--out", type=Path, metavar="DIR", help="where to (report/ in the folder)")
     export = _command(
         commands,
         "export",

@@ -26,7 +26,6 @@ from rpiq.evaluate.sentiment import read_tweets, sentiment
 from rpiq.export import export_gguf, export_gptq
 from rpiq.loading import load
 from rpiq.pipeline import choose_device, quantize, rehearse
-from rpiq.report import page
 from rpiq.result import REPORT_FILE, BlockReport, Report, peak_memory, read_report
 from rpiq.terminal import show_count, show_progress
 
@@ -123,9 +122,10 @@ def _compare(arguments: argparse.Namespace) -> None:
 
 
 def _report(arguments: argparse.Namespace) -> None:
-    out = arguments.out or arguments.folder / "report.html"
-    _write(out, page(read_report(arguments.folder / REPORT_FILE)))
-    sys.stdout.write(f"{out}\n")
+    from rpiq.report import write
+
+    report = read_report(arguments.folder / REPORT_FILE)
+    sys.stdout.write(f"{write(report, arguments.out or arguments.folder / 'report')}\n")
 
 
 def _export(arguments: argparse.Namespace) -> None:

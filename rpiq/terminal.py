@@ -31,10 +31,12 @@ def show_progress() -> Callable[[Progress], None]:
 
     def show(step: Progress) -> None:
         left = "" if step.seconds_left is None else f", about {duration(step.seconds_left)} left"
-        where = f" {step.block + 1}/{step.blocks} {step.detail}" if step.stage == "block" else ""
-        line.show(
-            f"{step.stage}{step.block}", f"{step.stage}{where}, {duration(step.seconds)}{left}", step.stage == "done"
-        )
+        where, key = "", f"{step.stage}{step.block}"
+        if step.stage == "block":
+            where = f" {step.block + 1}/{step.blocks} {step.detail}"
+        elif step.stage == "conversion":
+            where, key = f" {step.block}/{step.blocks}", f"{step.stage}{step.block * 10 // step.blocks}"
+        line.show(key, f"{step.stage}{where}, {duration(step.seconds)}{left}", step.stage == "done")
 
     return show
 

@@ -125,8 +125,10 @@ def test_compare(made: Path, capsys: pytest.CaptureFixture[str]) -> None:
 
 
 def test_report(made: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["report", str(made / "out"), "--out", str(tmp_path / "page.html")]) == 0
-    assert (tmp_path / "page.html").read_text("utf-8").startswith("<!doctype html>")
+    assert main(["report", str(made / "out"), "--out", str(tmp_path / "page")]) == 0
+    assert capsys.readouterr().out == f"{tmp_path / 'page/report.html'}\n"
+    assert (tmp_path / "page/report.html").read_text("utf-8").startswith("<!doctype html>")
+    assert (tmp_path / "page/convergence.png").read_bytes().startswith(b"\x89PNG")
     assert main(["report", str(made / "source")]) == 2
     assert "folder that rpiq has written" in capsys.readouterr().err
 
