@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -89,7 +90,7 @@ def no_progress_bars() -> Iterator[None]:
 @contextmanager
 def _own_progress(progress: Callable[[int, int], None] | None) -> Iterator[None]:
     """In the place of the bar of transformers' GGUF reader, which its switch for progress bars does not reach."""
-    from transformers import modeling_gguf_pytorch_utils as reader
+    reader: Any = import_module("transformers.modeling_gguf_pytorch_utils")
 
     def count(tensors: Iterable[Any], **_: object) -> Iterator[Any]:
         every = list(tensors)

@@ -11,7 +11,7 @@ import io
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from statistics import fmean
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from rpiq.errors import ConfigError
 from rpiq.result import Report
@@ -256,7 +256,7 @@ def _moved(linear: LinearReport) -> bool:
     return len(linear.rounds) > 1 and linear.rounds[0] > 0
 
 
-def _look(number: int) -> dict[str, str]:
+def _look(number: int) -> dict[str, Any]:
     return {"color": _COLOURS[number % len(_COLOURS)], "marker": _MARKERS[number % len(_MARKERS)]}
 
 
