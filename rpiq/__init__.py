@@ -9,7 +9,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from rpiq.calibration import Calibration, read_calibration
+    from rpiq.calibration import Calibration, calibration_file, read_calibration
     from rpiq.config import QuantizationConfig, Scheme
     from rpiq.errors import RpiqError
     from rpiq.gptq import GptqResult, gptq, rtn
@@ -33,6 +33,7 @@ _HOMES = {
     "Report": "result",
     "RpiqError": "errors",
     "Scheme": "config",
+    "calibration_file": "calibration",
     "dequantize": "grid",
     "fit_grid": "grid",
     "gptq": "gptq",
@@ -57,6 +58,7 @@ __all__ = [
     "Report",
     "RpiqError",
     "Scheme",
+    "calibration_file",
     "dequantize",
     "fit_grid",
     "gptq",

@@ -65,6 +65,11 @@ def _parser() -> argparse.ArgumentParser:
     )
     evaluate.add_argument("--dtype", choices=("float32", "bfloat16"), help="of the computation (the model's own)")
     evaluate.add_argument("--device", choices=("auto", "cpu", "cuda"), default="auto")
+    evaluate.add_argument(
+        "--nf4",
+        action="store_true",
+        help="quantize a full-precision folder on loading, by bitsandbytes, to compare with",
+    )
     evaluate.add_argument("--json", type=Path, metavar="FILE", help="write the result as JSON too")
     inspect = _command(
         commands,
@@ -87,10 +92,10 @@ def _parser() -> argparse.ArgumentParser:
         commands,
         "report",
         "make a page about a run",
-        "Write one self-contained HTML page about how a folder was quantized.",
+        "Write one self-contained HTML page about how a folder was quantized, and its drawings as PNG files.",
     )
     report.add_argument("folder", type=Path, help="a folder that rpiq has written")
-    report.add_argument("--out", type=Path, metavar="FILE", help="the page (report.html in the folder)")
+    report.add_argument("--out", type=Path, metavar="DIR", help="where to (report/ in the folder)")
     export = _command(
         commands,
         "export",
@@ -132,10 +137,10 @@ def _add_quantize(commands: argparse._SubParsersAction[argparse.ArgumentParser])
     )
     quantize.add_argument(
         "--calibration",
-        type=Path,
-        required=True,
-        metavar="FILE",
-        help='text like that which the model will see: .txt, or .jsonl with "text"; none is built in',
+        default="c4",
+        metavar="FILE|NAME",
+        help='text like that which the model will see: .txt, or .jsonl with "text"; or c4, English web text '
+        "that comes with rpiq (%(default)s)",
     )
     quantize.add_argument(
         "--chat-template", action="store_true", help="put each calibration document into the model's template"

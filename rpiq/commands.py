@@ -8,6 +8,7 @@ from __future__ import annotations
 import argparse
 import json
 import sys
+import time
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -15,17 +16,18 @@ from typing import Any
 import torch
 
 from rpiq.budget import Plan
-from rpiq.calibration import read_tokenizer
+from rpiq.calibration import calibration_file, read_tokenizer
 from rpiq.compare import compare
 from rpiq.config import QuantizationConfig, Scheme
 from rpiq.errors import ResourceError
+from rpiq.evaluate.memory import weight_bytes
 from rpiq.evaluate.perplexity import joined_rows, perplexity, perplexity_autogptq, read_text
 from rpiq.evaluate.sentiment import read_tweets, sentiment
 from rpiq.export import export_gguf, export_gptq
 from rpiq.loading import load
 from rpiq.pipeline import choose_device, quantize, rehearse
-from rpiq.report import page
-from rpiq.result import REPORT_FILE, BlockReport, Progress, Report, read_report
+from rpiq.result import REPORT_FILE, BlockReport, Report, peak_memory, read_report
+from rpiq.terminal import show_count, show_progress
 
 
 def run(arguments: argparse.Namespace) -> None:
@@ -38,6 +40,7 @@ def run(arguments: argparse.Namespace) -> None:
 def _quantize(arguments: argparse.Namespace) -> None:
     if arguments.json is not None and not arguments.json.absolute().parent.is_dir():
         raise ResourceError(f"{arguments.json.parent} is no folder; make it before a run of hours ends in it")
+    calibration = calibration_file(arguments.calibration)
     config = QuantizationConfig(
         method=arguments.method,
         scheme=Scheme(arguments.bits, arguments.group_size, arguments.symmetric),
@@ -47,19 +50,17 @@ def _quantize(arguments: argparse.Namespace) -> None:
         chat_template=arguments.chat_template,
     )
     if arguments.dry_run:
-        plan, block = rehearse(
-            arguments.source, config, arguments.calibration, device=arguments.device, report=_show_progress()
-        )
+        plan, block = rehearse(arguments.source, config, calibration, device=arguments.device, report=show_progress())
         sys.stdout.write(_budget(plan, block))
         return
     report = quantize(
         arguments.source,
         arguments.out,
         config,
-        arguments.calibration,
+        calibration,
         device=arguments.device,
         resume=arguments.resume,
-        report=_show_progress(),
+        report=show_progress(),
     )
     if arguments.json is not None:
         report.write(arguments.json)
@@ -72,8 +73,9 @@ def _evaluate(arguments: argparse.Namespace) -> None:
     tweets = read_tweets(arguments.data, arguments.limit) if arguments.task == "sentiment" else []
     text = "" if arguments.task == "sentiment" else read_text(arguments.data)
     dtype = None if arguments.dtype is None else getattr(torch, arguments.dtype)
-    model = load(arguments.model, device, dtype)
-    count = _counter()
+    model = load(arguments.model, device, dtype, "nf4" if arguments.nf4 else None)
+    started = time.monotonic()
+    count = show_count("tweets" if arguments.task == "sentiment" else "windows")
     result: Any
     if arguments.task == "sentiment":
         result = sentiment(model, tokenizer, tweets, count)
@@ -82,7 +84,11 @@ def _evaluate(arguments: argparse.Namespace) -> None:
         result = perplexity(model, tokenizer, text, arguments.sequence_length, arguments.limit, count)
     else:
         result = perplexity_autogptq(model, tokenizer, text, arguments.limit, count)
-    values = asdict(result)
+    values = asdict(result) | {
+        "weight_bytes": weight_bytes(model),
+        "peak_memory_bytes": peak_memory(),
+        "seconds": time.monotonic() - started,
+    }
     if arguments.json is not None:
         _write(
             arguments.json,
@@ -116,9 +122,10 @@ def _compare(arguments: argparse.Namespace) -> None:
 
 
 def _report(arguments: argparse.Namespace) -> None:
-    out = arguments.out or arguments.folder / "report.html"
-    _write(out, page(read_report(arguments.folder / REPORT_FILE)))
-    sys.stdout.write(f"{out}\n")
+    from rpiq.report import write
+
+    report = read_report(arguments.folder / REPORT_FILE)
+    sys.stdout.write(f"{write(report, arguments.out or arguments.folder / 'report')}\n")
 
 
 def _export(arguments: argparse.Namespace) -> None:
@@ -156,51 +163,6 @@ def _summary(report: Report, out: Path) -> str:
     if report.check is not None:
         lines.append(f"reloaded and compared: logits differ by {report.check.logits_error:.2%}")
     return "\n".join(lines) + "\n"
-
-
-class _Line:
-    """One line of progress: rewritten on a terminal, a new one at most now and then elsewhere."""
-
-    def __init__(self) -> None:
-        self._terminal = sys.stderr.isatty()
-        self._last = ""
-
-    def show(self, key: str, text: str, final: bool = False) -> None:
-        """Show `text`; where lines cannot be rewritten, only when `key` is a new one."""
-        if self._terminal:
-            sys.stderr.write(f"\r\x1b[K{text}" + ("\n" if final else ""))
-            sys.stderr.flush()
-        elif key != self._last:
-            sys.stderr.write(f"{text}\n")
-        self._last = key
-
-
-def _show_progress() -> Any:
-    line = _Line()
-
-    def show(step: Progress) -> None:
-        left = "" if step.seconds_left is None else f", about {_duration(step.seconds_left)} left"
-        where = f" {step.block + 1}/{step.blocks} {step.detail}" if step.stage == "block" else ""
-        line.show(
-            f"{step.stage}{step.block}", f"{step.stage}{where}, {_duration(step.seconds)}{left}", step.stage == "done"
-        )
-
-    return show
-
-
-def _counter() -> Any:
-    line = _Line()
-
-    def show(done: int, total: int) -> None:
-        line.show(str(done * 10 // total), f"{done}/{total}", done == total)
-
-    return show
-
-
-def _duration(seconds: float) -> str:
-    minutes, rest = divmod(round(seconds), 60)
-    hours, minutes = divmod(minutes, 60)
-    return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
 
 
 def _write(path: Path, text: str) -> None:

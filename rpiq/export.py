@@ -92,7 +92,8 @@ def export_gguf(folder: Path, out: Path, tokenizer: Path | None = None, table: T
     """Write the quantized Llama model in `folder` as the GGUF file `out`, its Linears in Q4_1.
 
     A block of Q4_1 holds 32 weights d·u + m: the code is u, the scale d, and −zero·scale m, in half precision. `tokenizer` is
-    a GGUF file of the same model whose vocabulary is taken over; without it, it is made from tokenizer.json. `table` is the
+    a GGUF file of the same model whose vocabulary is taken over; without it, it is that of the GGUF file which the model came
+    from, or made from tokenizer.json. `table` is the
     type of embeddings and head. The file appears whole or not at all.
     ConfigError for another architecture, width or group size; CheckpointError for a damaged folder; ResourceError when it
     cannot be written.
@@ -112,7 +113,7 @@ def export_gguf(folder: Path, out: Path, tokenizer: Path | None = None, table: T
     part = out.with_name(f".{out.name}.partial")
     try:
         writer = GGUFWriter(part, "llama")
-        _metadata(writer, folder.name, config)
+        _metadata(writer, config)
         vocabulary.write(writer, folder, tokenizer)
         with Weights(folder) as weights:
             _tensors(writer, weights, scheme, config, table)
@@ -125,9 +126,8 @@ def export_gguf(folder: Path, out: Path, tokenizer: Path | None = None, table: T
     return out
 
 
-def _metadata(writer: GGUFWriter, name: str, config: dict[str, Any]) -> None:
+def _metadata(writer: GGUFWriter, config: dict[str, Any]) -> None:
     heads = config["num_attention_heads"]
-    writer.add_name(name)
     writer.add_block_count(config["num_hidden_layers"])
     writer.add_context_length(config["max_position_embeddings"])
     writer.add_embedding_length(config["hidden_size"])

@@ -31,8 +31,9 @@ from rpiq import layout
 from rpiq.checkpoint import read
 from rpiq.config import Scheme
 from rpiq.errors import ArchitectureError, CheckpointError, ConfigError
+from rpiq.gguf_source import no_progress_bars
 from rpiq.linear import QuantLinear
-from rpiq.weights import Weights, no_progress_bars
+from rpiq.weights import Weights
 
 Fallback = Literal["nf4"]
 _NAMED = 8

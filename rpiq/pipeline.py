@@ -51,7 +51,7 @@ def quantize(
     writer = QuantizedWriter(out, settings=settings, resume=resume, needed_bytes=needed)
     resumed = bool(writer.committed)
     try:
-        with Weights(source, writer.scratch) as weights:
+        with Weights(source, writer.scratch, progress=_conversion(report, started)) as weights:
             run = Run(
                 weights, config, calibration, where, StoredActivations(writer.scratch / "activations"), report, started
             )
@@ -74,9 +74,22 @@ def rehearse(
     report: Callable[[Progress], None] | None = None,
 ) -> tuple[budget.Plan, BlockReport]:
     """What `quantize` would do, and its first block really done, on a few rows. Writes nothing; errors as `quantize`."""
-    with Weights(source) as weights:
-        run = Run(weights, config, calibration, choose_device(device), MemoryActivations(), report, time.monotonic())
+    started = time.monotonic()
+    with Weights(source, progress=_conversion(report, started)) as weights:
+        run = Run(weights, config, calibration, choose_device(device), MemoryActivations(), report, started)
         return run.plan, run.rehearse()
+
+
+def _conversion(report: Callable[[Progress], None] | None, started: float) -> Callable[[int, int], None] | None:
+    """Tells `report` how far the de-quantization of a GGUF file is, tensor by tensor."""
+    if report is None:
+        return None
+
+    def tell(done: int, count: int) -> None:
+        seconds = time.monotonic() - started
+        report(Progress("conversion", done, count, "", seconds, seconds * (count - done) / done))
+
+    return tell
 
 
 def choose_device(name: str) -> torch.device:

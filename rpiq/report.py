@@ -1,40 +1,54 @@
-"""One self-contained HTML page about a run: convergence curves, loss per Linear before and after, changed codes, times.
+"""One self-contained HTML page about a run, and its drawings as PNG files beside it.
 
-Drawings are inline SVG with the numbers beside them in tables, so that the page can be read aloud too; no script, no network.
+Every drawing has a text that says what it shows and a table with its numbers, so that the page can be read aloud; no script,
+no network. The drawings: `rpiq/plots.py`.
 """
 
 from __future__ import annotations
 
-import math
-from collections.abc import Sequence
+import base64
+from collections.abc import Iterable, Sequence
 from html import escape
+from pathlib import Path
 from statistics import fmean
 
+from rpiq.errors import ResourceError
+from rpiq.plots import Plot, plots, relative
 from rpiq.result import Report
-from rpiq.solve import LinearReport
 
-_WIDTH, _HEIGHT, _LEFT, _BOTTOM = 720, 240, 60, 30
+PAGE = "report.html"
 _STYLE = """
-body{font:16px/1.5 system-ui,sans-serif;margin:2rem auto;max-width:60rem;padding:0 1rem;color:#111;background:#fff}
+body{font:16px/1.5 system-ui,sans-serif;margin:2rem auto;max-width:62rem;padding:0 1rem;color:#111;background:#fff}
+figure{margin:1rem 0}img{max-width:100%;height:auto}figcaption,caption{text-align:left;color:#333}
 table{border-collapse:collapse;margin:1rem 0}td,th{padding:.2rem .7rem;border-bottom:1px solid #ccc;text-align:right}
-td:first-child,th:first-child{text-align:left}svg{width:100%;height:auto}text{font:12px system-ui,sans-serif;fill:#111}
+td:first-child,th:first-child{text-align:left;font-weight:normal}thead th{font-weight:bold}
 """
 
 
-def page(report: Report) -> str:
-    """The page, as HTML."""
+def write(report: Report, folder: Path) -> Path:
+    """Write the page and a PNG for each drawing into `folder`; returns the page.
+
+    ConfigError when matplotlib is not installed; ResourceError when the folder cannot be written.
+    """
+    drawn = plots(report)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        for plot in drawn:
+            (folder / f"{plot.name}.png").write_bytes(plot.png)
+        (folder / PAGE).write_text(page(report, drawn), "utf-8")
+    except OSError as error:
+        raise ResourceError(f"{folder} cannot be written ({error.strerror}); choose another place") from error
+    return folder / PAGE
+
+
+def page(report: Report, drawn: Sequence[Plot]) -> str:
+    """The page, as HTML, with these drawings in it."""
     title = f"{report.source}: {report.config.method}, {report.config.scheme.bits} bits"
-    parts = [_summary(report), _curves(report), _losses(report), _guards(report), _times(report), _table(report)]
-    body = "\n".join(part for part in parts if part)
+    parts = [_summary(report), *map(_figure, drawn), _guards(report), _linears(report)]
     return (
-        f'<!doctype html>\n<html lang="en">\n<meta charset="utf-8">\n<title>{escape(title)}</title>\n'
-        f"<style>{_STYLE}</style>\n<h1>{escape(title)}</h1>\n{body}\n</html>\n"
+        f'<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n<title>{escape(title)}</title>\n'
+        f"<style>{_STYLE}</style>\n</head>\n<body>\n<main>\n<h1>{escape(title)}</h1>\n{''.join(parts)}</main>\n</body>\n</html>\n"
     )
-
-
-def relative(linear: LinearReport, loss: float) -> float:
-    """A loss as a share of tr(W H Wᵀ); nought where that is nought."""
-    return loss / linear.energy if linear.energy > 0 else 0.0
 
 
 def _summary(report: Report) -> str:
@@ -56,119 +70,58 @@ def _summary(report: Report) -> str:
     if report.check is not None:
         found = f"{report.check.logits_error:.2%}, same next token at {report.check.agreement:.1%} of positions"
         rows.append(("Logits of the reloaded folder differ by", found))
-    cells = "".join(f"<tr><td>{escape(name)}</td><td>{escape(value)}</td></tr>" for name, value in rows)
-    return f"<h2>Summary</h2>\n<table>{cells}</table>"
+    return "<h2>Summary</h2>\n" + _table("The run in short", ("what", "value"), rows)
 
 
-def _curves(report: Report) -> str:
-    """The objective of stage 2 round by round, as a share of its start, for every Linear (figure 5 of the paper)."""
-    curves = [
-        (one.name, [value / one.rounds[0] for value in one.rounds])
-        for one in report.linears
-        if len(one.rounds) > 1 and one.rounds[0] > 0
-    ]
-    if not curves:
-        return ""
-    most = max(len(values) for _, values in curves)
-    low = min(0.95, min(min(values) for _, values in curves))
-    high = max(1.0, max(max(values) for _, values in curves))
-
-    def point(step: int, value: float) -> str:
-        x = _LEFT + step / (most - 1) * (_WIDTH - _LEFT - 10)
-        return f"{x:.1f},{10 + (high - value) / (high - low) * (_HEIGHT - _BOTTOM - 10):.1f}"
-
-    lines = [
-        f'<polyline fill="none" stroke="#0b5" stroke-opacity=".35" points="'
-        f'{" ".join(point(i, v) for i, v in enumerate(values))}"><title>{escape(name)}</title></polyline>'
-        for name, values in curves
-    ]
-    mean = [fmean(values[min(step, len(values) - 1)] for _, values in curves) for step in range(most)]
-    lines.append(
-        f'<polyline fill="none" stroke="#000" stroke-width="2" points="{" ".join(map(point, range(most), mean))}"/>'
-    )
-    labels = [
-        f'<text x="{point(i, low).partition(",")[0]}" y="{_HEIGHT - 8}" text-anchor="middle">{i}</text>'
-        for i in range(most)
-    ]
-    labels += [f'<text x="4" y="{point(0, v).partition(",")[2]}">{v:.2f}</text>' for v in (high, low)]
-    what = "Γ on the single instance" if report.config.method == "rpiq-paper" else "tr((B − W) H (B − W)ᵀ)"
-    cells = "".join(f"<td>{value:.4f}</td>" for value in mean)
-    heads = "".join(f"<th>{step}</th>" for step in range(most))
+def _figure(plot: Plot) -> str:
+    data = base64.b64encode(plot.png).decode("ascii")
     return (
-        f"<h2>Convergence of stage 2</h2>\n<p>{what} after each round, as a share of its value before the first; one line "
-        f"for each of {len(curves)} Linears, the mean in black.</p>\n{_svg('Convergence of stage 2', lines + labels)}\n"
-        f"<table><tr><th>round</th>{heads}</tr><tr><td>mean</td>{cells}</tr></table>"
-    )
-
-
-def _losses(report: Report) -> str:
-    """Relative loss of each Linear after stage 1 and of what was kept, on a logarithmic axis."""
-    linears = report.linears
-    pairs = [(relative(one, one.loss_stage1), relative(one, one.loss_final)) for one in linears]
-    positive = [value for pair in pairs for value in pair if value > 0]
-    if not positive:
-        return ""
-    low, high = math.log10(min(positive)), math.log10(max(positive))
-    span = (high - low) or 1.0
-
-    def dot(index: int, value: float, colour: str, name: str) -> str:
-        x = _LEFT + (index + 0.5) / len(linears) * (_WIDTH - _LEFT - 10)
-        y = 10 + (high - math.log10(value)) / span * (_HEIGHT - _BOTTOM - 20)
-        return f'<circle cx="{x:.1f}" cy="{y:.1f}" r="2" fill="{colour}"><title>{escape(name)}: {value:.3g}</title></circle>'
-
-    shapes = []
-    for index, (one, (before, after)) in enumerate(zip(linears, pairs, strict=True)):
-        shapes += [dot(index, before, "#c60", f"{one.name}, stage 1")] if before > 0 else []
-        shapes += [dot(index, after, "#05c", f"{one.name}, kept")] if after > 0 else []
-    shapes += [f'<text x="4" y="20">{10**high:.2g}</text>', f'<text x="4" y="{_HEIGHT - _BOTTOM}">{10**low:.2g}</text>']
-    return (
-        "<h2>Loss of each Linear</h2>\n<p>As a share of tr(W H Wᵀ), in the order of the model: orange after stage 1, blue what "
-        f"was kept. All numbers are in the table below.</p>\n{_svg('Loss of each Linear', shapes)}"
+        f"<h2>{escape(plot.title)}</h2>\n<figure>\n"
+        f'<img alt="{escape(plot.alt)}" src="data:image/png;base64,{data}">\n'
+        f"<figcaption>{escape(plot.caption)}</figcaption>\n</figure>\n"
+        + _table(f"{plot.title}, in numbers", plot.heads, plot.rows)
     )
 
 
 def _guards(report: Report) -> str:
-    rows = [(block.name, block.held_out_error, guard) for block in report.blocks for guard in block.guards]
+    rows = [
+        (
+            f"{', '.join(name.removeprefix(block.name + '.') for name in guard.linears)} of {block.name}",
+            f"{guard.stage1:.5f}",
+            f"{guard.stage2:.5f}",
+            "yes" if guard.kept else "no",
+        )
+        for block in report.blocks
+        for guard in block.guards
+    ]
     if not rows:
         return ""
-    kept = sum(guard.kept for _, _, guard in rows)
-    cells = "".join(
-        f"<tr><td>{escape(', '.join(name.removeprefix(block + '.') for name in guard.linears))} of {escape(block)}</td>"
-        f"<td>{guard.stage1:.5f}</td><td>{guard.stage2:.5f}</td><td>{'yes' if guard.kept else 'no'}</td></tr>"
-        for block, _, guard in rows
-    )
-    return (
-        f"<h2>The guard</h2>\n<p>Error of the block's output on held-out rows; stage 2 was kept {kept} of {len(rows)} times.</p>\n"
-        f"<table><tr><th>Linears</th><th>stage 1</th><th>stage 2</th><th>kept</th></tr>{cells}</table>"
-    )
+    kept = sum(row[-1] == "yes" for row in rows)
+    caption = f"Error of the block's output on held-out rows; stage 2 was kept {kept} of {len(rows)} times"
+    return "<h2>The guard</h2>\n" + _table(caption, ("Linears", "stage 1", "stage 2", "kept"), rows)
 
 
-def _times(report: Report) -> str:
-    first = sum(one.seconds_stage1 for one in report.linears)
-    second = sum(one.seconds_stage2 for one in report.linears)
-    blocks = sum(block.seconds for block in report.blocks)
-    share = f" ({second / first:.0%} of stage 1)" if first > 0 else ""
-    return (
-        f"<h2>Time</h2>\n<p>Stage 1: {first:.1f} s. Stage 2: {second:.1f} s{share}. Running the blocks, reading, and writing: "
-        f"{max(0.0, blocks - first - second):.1f} s.</p>"
-    )
-
-
-def _table(report: Report) -> str:
-    heads = "".join(
-        f"<th>{h}</th>" for h in ("Linear", "out × in", "rows", "stage 1", "kept", "changed codes", "damping")
-    )
-    cells = "".join(
-        f"<tr><td>{escape(one.name)}</td><td>{one.out_features} × {one.in_features}</td><td>{one.rows:,}</td>"
-        f"<td>{relative(one, one.loss_stage1):.3g}</td><td>{relative(one, one.loss_final):.3g}</td>"
-        f"<td>{one.changed_codes:.3%}</td><td>{one.damping:g}</td></tr>"
+def _linears(report: Report) -> str:
+    rows = (
+        (
+            one.name,
+            f"{one.out_features} × {one.in_features}",
+            f"{one.rows:,}",
+            f"{relative(one, one.loss_stage1):.3g}",
+            f"{relative(one, one.loss_final):.3g}",
+            f"{one.changed_codes:.3%}",
+            f"{one.damping:g}",
+        )
         for one in report.linears
     )
-    return f"<h2>All Linears</h2>\n<table><tr>{heads}</tr>{cells}</table>"
+    heads = ("Linear", "out × in", "rows", "stage 1", "kept", "changed codes", "damping")
+    return "<h2>All Linears</h2>\n" + _table("Losses as shares of tr(W H Wᵀ)", heads, rows)
 
 
-def _svg(title: str, shapes: Sequence[str]) -> str:
-    axis = f'<path d="M{_LEFT - 5} 5V{_HEIGHT - _BOTTOM}H{_WIDTH - 5}" fill="none" stroke="#777"/>'
-    return (
-        f'<svg viewBox="0 0 {_WIDTH} {_HEIGHT}" role="img" aria-label="{escape(title)}">{axis}{"".join(shapes)}</svg>'
+def _table(caption: str, heads: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    top = "".join(f'<th scope="col">{escape(head)}</th>' for head in heads)
+    body = "".join(
+        f'<tr><th scope="row">{escape(row[0])}</th>{"".join(f"<td>{escape(cell)}</td>" for cell in row[1:])}</tr>\n'
+        for row in rows
     )
+    return f"<table>\n<caption>{escape(caption)}</caption>\n<thead><tr>{top}</tr></thead>\n<tbody>\n{body}</tbody>\n</table>\n"

@@ -29,9 +29,9 @@ class Progress:
     """One step of a run."""
 
     stage: str
-    """calibration, block, saving, checking or done."""
+    """conversion (of a GGUF file), calibration, block, saving, checking or done."""
     block: int
-    """Blocks finished so far."""
+    """Blocks finished so far; in a conversion, tensors."""
     blocks: int
     detail: str
     """Name of the block or Linear that is worked on."""

@@ -1,4 +1,4 @@
-"""The vocabulary of a GGUF file: taken over from another GGUF of the model, or made from a byte-level tokenizer.json.
+"""Vocabulary and name of a GGUF file: taken over from another GGUF of the model, or made from a byte-level tokenizer.json.
 
 llama.cpp does not read how a text is split before it is merged; it knows ways of splitting by name. Those that are recognised
 here are in a small table; others are refused rather than guessed. The weights: `rpiq/export.py`.
@@ -10,23 +10,34 @@ import json
 from pathlib import Path
 from typing import Any
 
-from gguf import GGUFReader, GGUFValueType, GGUFWriter, TokenType
+from gguf import GGUFReader, GGUFWriter, TokenType
 
 from rpiq.errors import CheckpointError, ConfigError
+from rpiq.gguf_source import METADATA, copy_fields
 
-_PREFIX = "tokenizer."
+_PREFIX, _GENERAL = "tokenizer.", "general."
+_OURS = {"general.architecture", "general.file_type", "general.quantization_version", "general.alignment"}
+"""What is true of a file, and not of its model."""
 _SPECIAL = {"bos_token": "add_bos_token_id", "eos_token": "add_eos_token_id", "unk_token": "add_unk_token_id"}
 _SPECIAL |= {"pad_token": "add_pad_token_id"}
 _LLAMA3 = r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+"
 
 
 def write(writer: GGUFWriter, folder: Path, source: Path | None) -> None:
-    """Add the vocabulary of the model in `folder`, or that of the GGUF file `source`, to what `writer` will write.
+    """Add the vocabulary of the model in `folder`, or that of the GGUF file `source`, and the model's name to `writer`.
 
+    Where the folder was made from a GGUF file, that file's vocabulary and all that it says of the model in general are kept.
     ConfigError for a tokenizer that llama.cpp is not known to have a name for; CheckpointError when it cannot be read.
     """
+    kept = folder / METADATA
+    if kept.is_file():
+        copy_fields(_fields(kept), writer, lambda key: key.startswith(_GENERAL) and key not in _OURS)
+        source = source or kept
+    else:
+        writer.add_name(folder.name)
     if source is not None:
-        _take_over(writer, source)
+        if not copy_fields(_fields(source), writer, lambda key: key.startswith(_PREFIX)):
+            raise CheckpointError(f"{source} holds no vocabulary; take another GGUF file of the model")
         return
     advice = "give a GGUF file of the same model to take the vocabulary from"
     try:
@@ -41,17 +52,12 @@ def write(writer: GGUFWriter, folder: Path, source: Path | None) -> None:
     _special(writer, folder, {**model["vocab"], **{t["content"]: t["id"] for t in values.get("added_tokens", [])}})
 
 
-def _take_over(writer: GGUFWriter, source: Path) -> None:
+def _fields(source: Path) -> dict[str, Any]:
     try:
-        fields = GGUFReader(source).fields
+        fields: dict[str, Any] = GGUFReader(source).fields
     except (OSError, ValueError, IndexError, KeyError) as error:
         raise CheckpointError(f"{source} is not a whole GGUF file ({error}); get it again") from error
-    taken = {key: field for key, field in fields.items() if key.startswith(_PREFIX)}
-    if not taken:
-        raise CheckpointError(f"{source} holds no vocabulary; take another GGUF file of the model")
-    for key, field in taken.items():
-        inner = field.types[-1] if field.types[0] == GGUFValueType.ARRAY else None
-        writer.add_key_value(key, field.contents(), field.types[0], inner)
+    return fields
 
 
 def _splitting(pre: dict[str, Any]) -> str | None:

@@ -1,7 +1,7 @@
 """The tensors of a model, one at a time, whatever it is stored as: safetensors, sharded or not, or GGUF.
 
-A GGUF file is de-quantized once by transformers itself (which also un-permutes Llama's q and k) into a safetensors folder.
-What a checkpoint consists of, without its weights: `rpiq/checkpoint.py`.
+A GGUF file is de-quantized once into a safetensors folder (`rpiq/gguf_source.py`). What a checkpoint consists of, without its
+weights: `rpiq/checkpoint.py`.
 """
 
 from __future__ import annotations
@@ -10,8 +10,8 @@ import hashlib
 import json
 import shutil
 import tempfile
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable
+from contextlib import ExitStack
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -22,18 +22,28 @@ from torch import Tensor
 
 from rpiq.checkpoint import TensorInfo, read
 from rpiq.errors import CheckpointError, ResourceError
+from rpiq.gguf_source import convert
 
 _RECORD = ".converted-from.json"
+_VERSION = "2"
+"""Of what a conversion writes: raised, so that older copies are made anew, when that changes."""
 
 
 class Weights:
     """Lazy tensors of one model; a context manager. Only one shard is open at any time."""
 
-    def __init__(self, source: Path, scratch: Path | None = None, dtype: torch.dtype = torch.bfloat16) -> None:
+    def __init__(
+        self,
+        source: Path,
+        scratch: Path | None = None,
+        dtype: torch.dtype = torch.bfloat16,
+        progress: Callable[[int, int], None] | None = None,
+    ) -> None:
         """Open `source`, a folder with safetensors, a safetensors file, or a GGUF file.
 
         A GGUF file is converted into a folder inside `scratch` (kept there, and found again by the next run), or into a
-        temporary folder that `close` removes; its weights then have `dtype`. The conversion holds the whole model in memory.
+        temporary folder that `close` removes; its weights then have `dtype`. The conversion holds the whole model in memory,
+        and tells `progress` how many tensors are done and how many there are.
 
         Errors: CheckpointError when the source is missing, damaged, a pickle, or a GGUF that transformers cannot read;
         ResourceError when the converted copy cannot be written.
@@ -50,7 +60,7 @@ class Weights:
             if scratch is None:
                 scratch = Path(self._cleanup.enter_context(tempfile.TemporaryDirectory(prefix="rpiq-")))
             try:
-                self.folder = converted(source, scratch, dtype)
+                self.folder = converted(source, scratch, dtype, progress)
                 self.checkpoint = read(self.folder)
             except BaseException:  # the temporary folder can be large: it goes, whatever happened, Ctrl-C included
                 self._cleanup.close()
@@ -102,16 +112,26 @@ class Weights:
         self.close()
 
 
-def converted(gguf: Path, scratch: Path, dtype: torch.dtype = torch.bfloat16) -> Path:
-    """The safetensors folder in `scratch` that transformers makes of the GGUF file: weights, config.json and tokenizer.
+def converted(
+    gguf: Path,
+    scratch: Path,
+    dtype: torch.dtype = torch.bfloat16,
+    progress: Callable[[int, int], None] | None = None,
+) -> Path:
+    """The safetensors folder in `scratch` that is made of the GGUF file: weights, config.json and tokenizer.
 
     One from an earlier run is taken if it was made from the same bytes with the same `dtype`. The folder appears whole or
-    not at all. CheckpointError when transformers cannot read the file, ResourceError when the folder cannot be written.
+    not at all. `progress` as in `Weights`. CheckpointError when transformers cannot read the file, ResourceError when the folder
+    cannot be written.
     """
     target = scratch / f"{gguf.stem}.converted"
     try:
         with gguf.open("rb") as stream:
-            origin = {"sha256": hashlib.file_digest(stream, "sha256").hexdigest(), "dtype": str(dtype)}
+            origin = {
+                "sha256": hashlib.file_digest(stream, "sha256").hexdigest(),
+                "dtype": str(dtype),
+                "version": _VERSION,
+            }
         record = target / _RECORD
         if record.is_file() and record.read_text("utf-8") == json.dumps(origin):
             return target
@@ -120,7 +140,7 @@ def converted(gguf: Path, scratch: Path, dtype: torch.dtype = torch.bfloat16) ->
             shutil.rmtree(leftover, ignore_errors=True)
         part.mkdir(parents=True)
         try:
-            _convert(gguf, part, dtype)
+            convert(gguf, part, dtype, progress)
             (part / _RECORD).write_text(json.dumps(origin), "utf-8")
             part.rename(target)
         finally:
@@ -128,36 +148,3 @@ def converted(gguf: Path, scratch: Path, dtype: torch.dtype = torch.bfloat16) ->
     except (OSError, SafetensorError) as error:
         raise ResourceError(f"{target} cannot be written ({error}); free some space there") from error
     return target
-
-
-def _convert(gguf: Path, folder: Path, dtype: torch.dtype) -> None:
-    # Late: half a second that no other source needs.
-    from transformers import AutoModelForCausalLM, AutoTokenizer, GgufConfig
-
-    where = {"gguf_file": gguf.name, "local_files_only": True}
-    options = {"dtype": dtype, "quantization_config": GgufConfig(dequantize=True)}
-    try:
-        with no_progress_bars():
-            tokenizer = AutoTokenizer.from_pretrained(gguf.parent, **where)
-            model = AutoModelForCausalLM.from_pretrained(gguf.parent, **where, **options)
-    except (ValueError, KeyError, IndexError, RuntimeError, OSError) as error:
-        raise CheckpointError(
-            f"transformers cannot read {gguf} ({error}); get it again, or take the model as safetensors"
-        ) from error
-    with no_progress_bars():
-        tokenizer.save_pretrained(folder)
-        model.save_pretrained(folder)
-
-
-@contextmanager
-def no_progress_bars() -> Iterator[None]:
-    """Keep transformers' own progress bars off the terminal for a while."""
-    from transformers.utils import logging
-
-    shown = logging.is_progress_bar_enabled()
-    logging.disable_progress_bar()
-    try:
-        yield
-    finally:
-        if shown:
-            logging.enable_progress_bar()

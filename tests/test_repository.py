@@ -15,9 +15,9 @@ SCRIPTS = [ROOT / name for name in ("scripts/demo", "scripts/test", "scripts/che
 
 
 def dependencies() -> set[str]:
-    """Names of all packages that pyproject.toml asks for, development included."""
+    """Names of all packages that pyproject.toml asks for, development and other extras included."""
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
-    asked = project["dependencies"] + project["optional-dependencies"]["dev"]
+    asked = project["dependencies"] + [name for extra in project["optional-dependencies"].values() for name in extra]
     return {re.split(r"[^\w.-]", requirement)[0] for requirement in asked}
 
 

@@ -36,16 +36,22 @@ class Sentiment:
     """Share of tweets after which the generated answer names no label; they count as wrong."""
 
 
+def tweets_file(path: Path) -> Path:
+    """The file of tweets that `path` means: itself, or the test split in that folder. EvaluationError for none or several."""
+    if not path.is_dir():
+        return path
+    found = sorted(path.glob(f"test*{_TEXT}")) or sorted(path.glob(f"*{_TEXT}"))
+    if len(found) != 1:
+        raise EvaluationError(f"{path} holds {len(found)} test sets; give one file *{_TEXT} of it")
+    return found[0]
+
+
 def read_tweets(path: Path, limit: int | None = None) -> list[tuple[str, int]]:
     """Tweets with their labels, from `NAME_text.txt` with `NAME_labels.txt` beside it, or the test split of a folder.
 
     EvaluationError when there is no such pair, or its files do not match.
     """
-    if path.is_dir():
-        found = sorted(path.glob(f"test*{_TEXT}")) or sorted(path.glob(f"*{_TEXT}"))
-        if len(found) != 1:
-            raise EvaluationError(f"{path} holds {len(found)} test sets; give one file *{_TEXT} of it")
-        path = found[0]
+    path = tweets_file(path)
     if not path.name.endswith(_TEXT):
         raise EvaluationError(
             f"{path} is not named *{_TEXT}; give the tweets, with the labels beside them in *{_LABELS}"

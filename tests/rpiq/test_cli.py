@@ -3,12 +3,20 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
+from typing import Any
 
 import pytest
+import torch
+from gguf import GGUFReader
+from safetensors.torch import load_file
+from transformers import AutoModelForCausalLM
 
 from rpiq.cli import main
+from tests.rpiq.folders import save_model
 from tests.rpiq.test_checkpoint import WEIGHTS, write_model
+from tests.rpiq.test_weights import gguf_of
 from tests.rpiq.tiny import CONFIGS, write_text
 from tests.rpiq.tiny import write_model as write_tiny
 
@@ -69,6 +77,80 @@ def test_quantize(made: Path) -> None:
     assert (made / "out" / "config.json").is_file()
 
 
+def quantize_other(made: Path, source: Path, out: Path, *more: str) -> dict[str, Any]:
+    """Quantize something else than the fixture's source with its settings; the report."""
+    line = quantize_line(made, "unused", "--method", "rtn", "--json", str(out.with_suffix(".json")), *more)
+    line[1:4] = [str(source), "--out", str(out)]
+    assert main(line) == 0
+    values: dict[str, Any] = json.loads(out.with_suffix(".json").read_text("utf-8"))
+    return values
+
+
+def test_sharded_source(made: Path, tmp_path: Path) -> None:
+    model = AutoModelForCausalLM.from_pretrained(made / "source")
+    model.save_pretrained(tmp_path / "shards", max_shard_size="30KB")
+    for name in ("tokenizer.json", "tokenizer_config.json"):
+        shutil.copy(made / "source" / name, tmp_path / "shards")
+    assert len(list((tmp_path / "shards").glob("*.safetensors"))) > 2
+    quantize_other(made, tmp_path / "shards", tmp_path / "sharded")
+    quantize_other(made, made / "source", tmp_path / "whole")
+    found, wanted = (load_file(tmp_path / name / "model.safetensors") for name in ("sharded", "whole"))
+    assert found.keys() == wanted.keys()
+    assert all(torch.equal(found[name], wanted[name]) for name in wanted)
+
+
+def test_gguf_source(made: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """From a GGUF file to 4 bits, evaluated, and back to a GGUF file with its vocabulary and name."""
+    source = gguf_of(save_model(tmp_path / "model"), tmp_path)
+    letters = tmp_path / "letters.txt"
+    letters.write_text("the quick brown fox jumps over the lazy dog " * 40, "utf-8")
+    capsys.readouterr()
+    values = quantize_other(made, source, tmp_path / "out", "--calibration", str(letters))
+    assert len(values["linears"]) == 14
+    errors = capsys.readouterr().err
+    assert "conversion 20/20" in errors
+    assert "%|" not in errors, "no progress bar of transformers"
+    line = [
+        "evaluate",
+        str(tmp_path / "out"),
+        "--task",
+        "perplexity",
+        "--data",
+        str(letters),
+        "--sequence-length",
+        "32",
+    ]
+    assert main(line) == 0
+    again = tmp_path / "again.gguf"
+    assert main(["export", str(tmp_path / "out"), "--to", "gguf", "--out", str(again)]) == 0
+    before, after = (GGUFReader(path).fields for path in (source, again))
+    for key in ("general.name", "tokenizer.ggml.pre", "tokenizer.ggml.tokens", "tokenizer.chat_template"):
+        assert after[key].contents() == before[key].contents()
+
+
+def test_chat_template(made: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    chatty = shutil.copytree(made / "source", tmp_path / "chatty")
+    (chatty / "chat_template.jinja").write_text("{% for m in messages %}</s> {{ m['content'] }} {% endfor %}", "utf-8")
+    plain, chat = (quantize_other(made, chatty, tmp_path / name, *more) for name, more in CHAT.items())
+    assert (plain["config"]["chat_template"], chat["config"]["chat_template"]) == (False, True)
+    assert plain["calibration_ids_sha256"] != chat["calibration_ids_sha256"]
+    assert "| chat_template | True |" in (tmp_path / "chat/README.md").read_text("utf-8")
+    assert main(quantize_line(made, "never", "--chat-template")) == 2
+    assert "has no chat template" in capsys.readouterr().err
+
+
+CHAT: dict[str, list[str]] = {"plain": [], "chat": ["--chat-template"]}
+
+
+def test_named_calibration(made: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    line = ["quantize", str(made / "source"), "--out", str(tmp_path / "out"), "--method", "rtn", "--group-size", "32"]
+    line += ["--samples", "4", "--sequence-length", "16", "--device", "cpu"]
+    assert main([*line, "--calibration", "c5"]) == 2
+    assert "no calibration set 'c5'; give c4, or" in capsys.readouterr().err
+    assert main(line) == 0, "c4 if nothing is said"
+    assert "tokens from c4.jsonl" in (tmp_path / "out/README.md").read_text("utf-8")
+
+
 def test_dry_run(made: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(quantize_line(made, "dry", "--dry-run")) == 0
     out = capsys.readouterr().out
@@ -111,6 +193,16 @@ def test_evaluate(made: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
     assert main([*line, "--task", "perplexity-autogptq"]) == 0
     assert json.loads(result.read_text("utf-8"))["protocol"] == "autogptq"
     assert main([*line, "--task", "sentiment"]) == 2, "these are no tweets"
+    (tmp_path / "test_text.txt").write_text("w1 w2\nw3\nw4", "utf-8")
+    (tmp_path / "test_labels.txt").write_text("0\n2\n1", "utf-8")
+    line[line.index("--data") + 1] = str(tmp_path)
+    assert main([*line, "--task", "sentiment"]) == 0
+    values = json.loads(result.read_text("utf-8"))
+    assert values["tweets"] == 2
+    assert 0 <= values["generation_accuracy"] <= 1 - values["unanswered"]
+    assert {values["likelihood_accuracy"]} <= {0, 0.5, 1}
+    stored = sum(file.stat().st_size for file in (made / model).glob("*.safetensors"))
+    assert stored * 0.5 < values["weight_bytes"] < stored * 1.5
 
 
 def test_compare(made: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -125,8 +217,10 @@ def test_compare(made: Path, capsys: pytest.CaptureFixture[str]) -> None:
 
 
 def test_report(made: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["report", str(made / "out"), "--out", str(tmp_path / "page.html")]) == 0
-    assert (tmp_path / "page.html").read_text("utf-8").startswith("<!doctype html>")
+    assert main(["report", str(made / "out"), "--out", str(tmp_path / "page")]) == 0
+    assert capsys.readouterr().out == f"{tmp_path / 'page/report.html'}\n"
+    assert (tmp_path / "page/report.html").read_text("utf-8").startswith("<!doctype html>")
+    assert (tmp_path / "page/convergence.png").read_bytes().startswith(b"\x89PNG")
     assert main(["report", str(made / "source")]) == 2
     assert "folder that rpiq has written" in capsys.readouterr().err
 

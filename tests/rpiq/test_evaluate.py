@@ -12,6 +12,7 @@ from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 from rpiq.calibration import read_tokenizer
 from rpiq.errors import EvaluationError
+from rpiq.evaluate.memory import weight_bytes
 from rpiq.evaluate.perplexity import AUTOGPTQ_WINDOW, joined_rows, perplexity, perplexity_autogptq, read_text
 from rpiq.evaluate.sentiment import read_tweets, sentiment
 from rpiq.loading import load
@@ -86,6 +87,14 @@ def test_the_recipe_on_the_real_file(shared: Path) -> None:
     joined = joined_rows(read_text(shared / "data/wikitext2/wiki.test.raw"))
     digest = "696cca6b65a171b0a358a4be6732cdfdf2dd6164a32e20fd70e3c13fc4dfae83"
     assert hashlib.sha256(joined.encode()).hexdigest() == digest
+
+
+def test_weights_are_counted_once(model: PreTrainedModel) -> None:
+    assert model.get_output_embeddings().weight is model.get_input_embeddings().weight
+    names = {name: tensor.nbytes for name, tensor in model.state_dict().items() if name != "lm_head.weight"}
+    unsaved = {id(buffer): buffer.nbytes for name, buffer in model.named_buffers() if name not in names}
+    assert 0 < sum(unsaved.values()) < 1000, "rotary frequencies"
+    assert sum(names.values()) <= weight_bytes(model) <= sum(names.values()) + sum(unsaved.values())
 
 
 class Answers:

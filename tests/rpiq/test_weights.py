@@ -8,11 +8,14 @@ import gguf
 import pytest
 import torch
 from safetensors.torch import load_file
+from tokenizers import Tokenizer
+from tokenizers.models import BPE
 from transformers import AutoModelForCausalLM
 
 from rpiq.config import Scheme
 from rpiq.errors import CheckpointError, ResourceError
 from rpiq.export import export_gguf
+from rpiq.gguf_source import copy_fields
 from rpiq.weights import Weights
 from tests.rpiq.folders import round_to_nearest, save_model
 from tests.rpiq.test_export import SMOLLM, add_tokenizer
@@ -81,6 +84,76 @@ def test_gguf_is_converted_once(tmp_path: Path, model: Path) -> None:
     with Weights(source, tmp_path / "scratch", torch.float32) as weights:
         assert weights.info("model.norm.weight").dtype == "F32"
     assert [path.name for path in (tmp_path / "scratch").iterdir()] == ["model.converted"]
+
+
+def digits_gguf(model: Path, tmp_path: Path, pre: str) -> Path:
+    """A GGUF whose vocabulary would join "2" and "0", and white space, if it were not for the way the text is split."""
+    words = ["Ġ", "ĠĠ", "2", "0", "4", "20", "24", "a", *(f"u{number}" for number in range(86))]
+    tokenizer = Tokenizer(BPE({w: n for n, w in enumerate(words)}, [("2", "0"), ("2", "4"), ("Ġ", "Ġ")]))
+    tokenizer.pre_tokenizer = SMOLLM
+    tokenizer.add_special_tokens(["<s>", "</s>"])
+    tokenizer.save(str(model / "tokenizer.json"))
+    (model / "tokenizer_config.json").write_text('{"bos_token": "<s>", "eos_token": "</s>"}')
+    plain = export_gguf(round_to_nearest(model, tmp_path / "four", Scheme(4, 32)), tmp_path / "smollm.gguf")
+    if pre == "smollm":
+        return plain
+    other = tmp_path / "other.gguf"
+    other.write_bytes(plain.read_bytes().replace(b"smollm", pre.encode()))
+    return other
+
+
+@pytest.mark.parametrize(
+    ("pre", "tokens"), [("smollm", ["ĠĠ", "2", "0", "2", "4"]), ("refact", ["ĠĠ", "2", "0", "2", "4"])]
+)
+def test_gguf_splits_as_it_says(tmp_path: Path, model: Path, pre: str, tokens: list[str]) -> None:
+    with Weights(digits_gguf(model, tmp_path, pre)) as weights:
+        found = Tokenizer.from_file(str(weights.folder / "tokenizer.json"))
+    assert found.encode("  2024").tokens == tokens
+
+
+def test_gguf_of_another_kind_is_left_to_transformers(tmp_path: Path, model: Path) -> None:
+    with Weights(digits_gguf(model, tmp_path, "gpt-2_")) as weights:  # six letters, as the name that it replaces
+        found = Tokenizer.from_file(str(weights.folder / "tokenizer.json"))
+    assert found.encode("  2024").tokens == ["Ġ", "Ġ", "20", "24"]
+
+
+def test_gguf_tells_its_progress_and_nothing_else(
+    tmp_path: Path, model: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    source = gguf_of(model, tmp_path)
+    capfd.readouterr()
+    steps: list[tuple[int, int]] = []
+    with Weights(source, tmp_path / "scratch", progress=lambda *step: steps.append(step)):
+        assert steps == [(done, 20) for done in range(1, 21)]
+    assert capfd.readouterr() == ("", "")
+
+
+def test_gguf_metadata_comes_back(tmp_path: Path, model: Path) -> None:
+    """From a GGUF file to a folder, to 4 bits, and to a GGUF file again: what is said of the model in general is the same."""
+    first = gguf_of(model, tmp_path)
+    named = tmp_path / "named.gguf"
+    writer = gguf.GGUFWriter(named, "llama")
+    fields = gguf.GGUFReader(first).fields
+    copy_fields(fields, writer, lambda key: key.startswith(("llama.", "tokenizer.")))
+    writer.add_name("A name")
+    writer.add_license("apache-2.0")
+    writer.add_languages(["en"])
+    for tensor in gguf.GGUFReader(first).tensors:
+        writer.add_tensor(tensor.name, tensor.data, raw_dtype=tensor.tensor_type)
+    writer.write_header_to_file()
+    writer.write_kv_data_to_file()
+    writer.write_tensors_to_file()
+    writer.close()
+    with Weights(named, tmp_path / "scratch") as weights:
+        again = export_gguf(
+            round_to_nearest(weights.folder, tmp_path / "again", Scheme(4, 32)), tmp_path / "again.gguf"
+        )
+    kept = {key: field.contents() for key, field in gguf.GGUFReader(again).fields.items()}
+    wanted = {"general.name": "A name", "general.license": "apache-2.0", "general.languages": ["en"]}
+    assert wanted.items() <= kept.items()
+    for key, field in fields.items():
+        if key.startswith("tokenizer."):
+            assert kept[key] == field.contents(), key
 
 
 def test_temporary_copy_of_a_gguf_goes(tmp_path: Path, model: Path) -> None:
