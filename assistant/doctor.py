@@ -27,7 +27,7 @@ PACKAGES = (
     "faster-whisper",
     "numpy",
     "onnxruntime",
-    "opencv-python",
+    "opencv-python-headless",
     "piper-tts",
     "rapidocr",
     "sounddevice",
