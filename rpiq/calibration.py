@@ -1,6 +1,7 @@
 """Calibration rows: token ids cut from a text, the same ones for the same file, tokenizer and seed.
 
-Nothing is downloaded and no text is built in: what a model is calibrated on is the user's choice, and recorded by its hash.
+Nothing is downloaded. One English set comes with the package, for whoever has no better; what a model was calibrated on is
+recorded by its hash.
 """
 
 from __future__ import annotations
@@ -19,6 +20,10 @@ from transformers import AutoTokenizer, PreTrainedTokenizerBase
 from rpiq.errors import CalibrationError, CheckpointError
 
 _log = logging.getLogger(__name__)
+_DATA = Path(__file__).with_name("data")
+NAMED_SETS = {"c4": _DATA / "c4.jsonl"}
+"""Texts that come with the package, by the names they can be asked for; their sources and licences: data/README.md."""
+_SUFFIXES = (".txt", ".jsonl", ".raw")
 _TOKENIZER_FILES = ("tokenizer.json", "tokenizer.model", "vocab.json", "vocab.txt", "spiece.model")
 
 
@@ -55,6 +60,19 @@ def read_tokenizer(folder: Path) -> PreTrainedTokenizerBase:
     if not isinstance(tokenizer, PreTrainedTokenizerBase):
         raise CheckpointError(f"the tokenizer in {folder} is a {type(tokenizer).__name__}; get the model's own")
     return tokenizer
+
+
+def calibration_file(name: str) -> Path:
+    """The file that FILE or NAME on a command line stands for; whether a file exists is seen when it is read.
+
+    What has neither a suffix nor a folder is a name. CalibrationError lists the names when there is no such set.
+    """
+    if name in NAMED_SETS:
+        return NAMED_SETS[name]
+    path = Path(name)
+    if path.suffix or len(path.parts) > 1:
+        return path
+    raise CalibrationError(f"there is no calibration set {name!r}; give {', '.join(NAMED_SETS)}, or a .txt or .jsonl file")
 
 
 def read_calibration(
@@ -123,7 +141,7 @@ def _tokens(tokenizer: PreTrainedTokenizerBase, documents: Sequence[str]) -> lis
 
 
 def _documents(file: Path) -> tuple[list[str], str]:
-    if file.suffix not in (".txt", ".jsonl", ".raw"):
+    if file.suffix not in _SUFFIXES:
         raise CalibrationError(f"{file} is no .txt or .jsonl file; convert it to one")
     data = _bytes(file)
     digest = hashlib.sha256(data).hexdigest()

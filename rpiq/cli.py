@@ -132,10 +132,10 @@ def _add_quantize(commands: argparse._SubParsersAction[argparse.ArgumentParser])
     )
     quantize.add_argument(
         "--calibration",
-        type=Path,
-        required=True,
-        metavar="FILE",
-        help='text like that which the model will see: .txt, or .jsonl with "text"; none is built in',
+        default="c4",
+        metavar="FILE|NAME",
+        help='text like that which the model will see: .txt, or .jsonl with "text"; or c4, English web text '
+        "that comes with rpiq (%(default)s)",
     )
     quantize.add_argument(
         "--chat-template", action="store_true", help="put each calibration document into the model's template"

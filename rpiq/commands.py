@@ -15,7 +15,7 @@ from typing import Any
 import torch
 
 from rpiq.budget import Plan
-from rpiq.calibration import read_tokenizer
+from rpiq.calibration import calibration_file, read_tokenizer
 from rpiq.compare import compare
 from rpiq.config import QuantizationConfig, Scheme
 from rpiq.errors import ResourceError
@@ -38,6 +38,7 @@ def run(arguments: argparse.Namespace) -> None:
 def _quantize(arguments: argparse.Namespace) -> None:
     if arguments.json is not None and not arguments.json.absolute().parent.is_dir():
         raise ResourceError(f"{arguments.json.parent} is no folder; make it before a run of hours ends in it")
+    calibration = calibration_file(arguments.calibration)
     config = QuantizationConfig(
         method=arguments.method,
         scheme=Scheme(arguments.bits, arguments.group_size, arguments.symmetric),
@@ -48,7 +49,7 @@ def _quantize(arguments: argparse.Namespace) -> None:
     )
     if arguments.dry_run:
         plan, block = rehearse(
-            arguments.source, config, arguments.calibration, device=arguments.device, report=_show_progress()
+            arguments.source, config, calibration, device=arguments.device, report=_show_progress()
         )
         sys.stdout.write(_budget(plan, block))
         return
@@ -56,7 +57,7 @@ def _quantize(arguments: argparse.Namespace) -> None:
         arguments.source,
         arguments.out,
         config,
-        arguments.calibration,
+        calibration,
         device=arguments.device,
         resume=arguments.resume,
         report=_show_progress(),

@@ -11,7 +11,7 @@ import pytest
 import torch
 from transformers import PreTrainedTokenizerBase
 
-from rpiq.calibration import file_sha256, prefix_ids, read_calibration, read_tokenizer
+from rpiq.calibration import NAMED_SETS, calibration_file, file_sha256, prefix_ids, read_calibration, read_tokenizer
 from rpiq.errors import CalibrationError, CheckpointError
 from tests.rpiq.tiny import CONFIGS, write_model, write_text
 
@@ -90,6 +90,26 @@ def test_files_that_cannot_be_used(
 def test_a_missing_file(tmp_path: Path, tokenizer: PreTrainedTokenizerBase) -> None:
     with pytest.raises(CalibrationError, match="does not exist"):
         read_calibration(tmp_path / "none.txt", tokenizer, 1, 4)
+
+
+def test_names_and_files(tmp_path: Path) -> None:
+    assert calibration_file("c4") == NAMED_SETS["c4"]
+    for name in ("text.txt", str(tmp_path / "none"), "folder/c4"):
+        assert calibration_file(name) == Path(name)
+    with pytest.raises(CalibrationError, match="no calibration set 'c5'; give c4, or"):
+        calibration_file("c5")
+
+
+@pytest.mark.parametrize("name", NAMED_SETS)
+def test_named_sets_are_as_their_table_says(name: str) -> None:
+    """Their bytes, their licence, and enough words for the default of 128 × 2,048 tokens (at least one a word)."""
+    file = NAMED_SETS[name]
+    row = next(line for line in (file.parent / "README.md").read_text("utf-8").splitlines() if f"`{name}`" in line)
+    assert f"{file.stat().st_size:,} bytes" in row
+    assert file_sha256(file) in (file.parent / "README.md").read_text("utf-8")
+    documents = [json.loads(line)["text"] for line in file.read_text("utf-8").splitlines()]
+    assert sum(len(document.split()) for document in documents) > 128 * 2048
+    assert file.name in (file.parents[2] / "NOTICE").read_text("utf-8")
 
 
 def test_chat_template(tmp_path: Path, model: Path) -> None:
