@@ -26,7 +26,8 @@ if TYPE_CHECKING:
 FOLDER = ".quantized"
 SETTINGS = QuantizationConfig(scheme=Scheme(bits=4, group_size=64), samples=64, sequence_length=256)
 """Groups of 64 because SmolLM2's rows of 576 cannot be cut into 128; samples so that it takes minutes on two cores."""
-CALIBRATION = Path("c4")
+CALIBRATION = "c4"
+"""A text that comes with rpiq."""
 _MAKING, _CONVERTING = 4, 3
 """Bytes on the disk per byte of the GGUF file, at most: 115 MB of result twice for a moment and 90 MB of activations, and the
 copy of 270 MB that they are made from, for a file of 98 MB."""
@@ -49,11 +50,11 @@ def four_bit_folder(source: Path) -> Path | None:
 
 
 def make_four_bits(
-    source: Path, report: Callable[[Progress], None] | None = None, calibration: Path = CALIBRATION
+    source: Path, report: Callable[[Progress], None] | None = None, calibration: str = CALIBRATION
 ) -> Path:
     """The 4-bit copy of the model in `source`, a verified folder of the store; made, or gone on with, if need be.
 
-    Takes minutes; what is done when it is interrupted is kept. `calibration` is the text that rpiq sees.
+    Takes minutes; what is done when it is interrupted is kept. `calibration` is a file, or a set that comes with rpiq.
     Errors: Corrupt when `source` does not hold one GGUF file that can be read; Unavailable when there is too little disk or
     memory, or the result is not what it should be.
     """
@@ -84,14 +85,16 @@ def needed_bytes(source: Path, size_bytes: int) -> int:
     return max(0, (_MAKING if is_converted(source) else _MAKING + _CONVERTING) * size_bytes - written)
 
 
-def _quantize(full: Path, out: Path, calibration: Path, report: Callable[[Progress], None] | None) -> None:
-    from rpiq import quantize
+def _quantize(full: Path, out: Path, calibration: str, report: Callable[[Progress], None] | None) -> None:
+    from rpiq.calibration import calibration_file
+    from rpiq.pipeline import quantize
 
+    text = calibration_file(calibration)
     try:
-        quantize(full, out, SETTINGS, calibration, resume=True, report=report)
+        quantize(full, out, SETTINGS, text, resume=True, report=report)
     except (ConfigError, CheckpointError) as error:
         log.info("what an earlier run left cannot be used (%s): beginning anew", error)
-        quantize(full, out, SETTINGS, calibration, report=report)
+        quantize(full, out, SETTINGS, text, report=report)
 
 
 def _target(source: Path) -> Path:

