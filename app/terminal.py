@@ -76,6 +76,28 @@ class ProgressLine:
             sys.stderr.flush()
 
 
+class SpokenProgress:
+    """Progress of minutes on standard error, for the ear: a short line for each tenth of the way, none of them rewritten."""
+
+    def __init__(self, what: str) -> None:
+        self._what = what
+        self._tenth = 0
+
+    def __call__(self, share: float, seconds_left: float | None) -> None:
+        """`share` of the work done, 0 to 1; None where the time left is not known yet."""
+        if int(share * 10) > self._tenth:
+            self._tenth = int(share * 10)
+            left = "" if seconds_left is None or share >= 1 else f", {_about(seconds_left)} left"
+            complain(f"{self._what}: {self._tenth * 10} percent{left}")
+
+
+def _about(seconds: float) -> str:
+    minutes = round(seconds / 60)
+    if minutes < 1:
+        return "less than a minute"
+    return f"about {minutes} minute{'s' if minutes > 1 else ''}"
+
+
 def _json(value: object) -> str:
     return dumps(value, indent=2, ensure_ascii=False, default=_plain)
 

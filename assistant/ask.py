@@ -102,9 +102,10 @@ def ask_aloud(sound: Sound, photo: Photo, engines: Engines, speed: float = 1.0) 
     """
     watch = Stopwatch()
     utterance = watch.time("hear", lambda: hear(sound, engines.recogniser))
+    question = understand(utterance.text)  # before the picture, which would be read in vain for a foreign one
     # One after the other: side by side on two cores the engines' threads wait on each other, 0.76 s against 0.50 s.
     seen = look(photo, engines)
-    return _outcome(utterance.text, utterance, seen, engines, speed, watch)
+    return _outcome(question, utterance.text, utterance, seen, engines, speed, watch)
 
 
 def ask_in_writing(question: str, seen: Seen, engines: Engines, speed: float = 1.0) -> Outcome:
@@ -112,13 +113,19 @@ def ask_in_writing(question: str, seen: Seen, engines: Engines, speed: float = 1
 
     Raises QuestionError when it is no English question.
     """
-    return _outcome(question, None, seen, engines, speed, Stopwatch())
+    watch = Stopwatch()
+    return _outcome(understand(question), question, None, seen, engines, speed, watch)
 
 
 def _outcome(
-    text: str, utterance: Utterance | None, seen: Seen, engines: Engines, speed: float, watch: Stopwatch
+    question: Question,
+    text: str,
+    utterance: Utterance | None,
+    seen: Seen,
+    engines: Engines,
+    speed: float,
+    watch: Stopwatch,
 ) -> Outcome:
-    question = understand(text)
     given = watch.time("think", lambda: think(question, seen, engines))
     if utterance is not None and utterance.confidence < DOUBTFUL_HEARING:
         given = hedge(given, NOT_HEARD_WELL.format(utterance.text))

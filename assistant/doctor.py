@@ -27,7 +27,7 @@ PACKAGES = (
     "faster-whisper",
     "numpy",
     "onnxruntime",
-    "opencv-python",
+    "opencv-python-headless",
     "piper-tts",
     "rapidocr",
     "sounddevice",
@@ -36,6 +36,7 @@ PACKAGES = (
     "zxing-cpp",
 )
 """Distributions that `ask` cannot do without."""
+FOUR_BITS, FULL_PRECISION = "4 bits", "full precision"
 _TIMEOUT = 10.0
 """Seconds that a program asked for its version may take."""
 
@@ -74,6 +75,8 @@ class Model:
     state: str
     problem: str
     """What is wrong and what to do; empty when nothing is."""
+    form: str = ""
+    """"4 bits" or "full precision", for a language model that is there."""
 
 
 @dataclass(frozen=True)
@@ -140,10 +143,20 @@ def look(store_root: Path) -> Machine:
     )
 
 
-def diagnose(machine: Machine, listing: Sequence[Listing], profile: str) -> Diagnosis:
-    """What follows from the facts for `profile`, whose models and their state are `listing`."""
-    gaps = (*_missing_parts(machine), *_missing_models(machine, listing, profile), *_missing_devices(machine))
-    models = tuple(Model(row.entry.name, row.entry.role, row.state, row.problem) for row in listing)
+def diagnose(machine: Machine, listing: Sequence[Listing], profile: str, four_bits: Sequence[str] = ()) -> Diagnosis:
+    """What follows from the facts for `profile`, whose models and their state are `listing`.
+
+    `four_bits` names the language models that `assistant setup` has quantized.
+    """
+    models = tuple(
+        Model(row.entry.name, row.entry.role, row.state, row.problem, _form(row, four_bits)) for row in listing
+    )
+    gaps = (
+        *_missing_parts(machine),
+        *_missing_models(machine, listing, profile),
+        *(_unquantized(model) for model in models if model.form == FULL_PRECISION),
+        *_missing_devices(machine),
+    )
     return Diagnosis(
         profile=profile,
         ready=not any(gap.needed for gap in gaps),
@@ -152,6 +165,16 @@ def diagnose(machine: Machine, listing: Sequence[Listing], profile: str) -> Diag
         choices=_choices(machine, models, profile),
         gaps=gaps,
     )
+
+
+def _form(row: Listing, four_bits: Sequence[str]) -> str:
+    if row.entry.role != "language" or row.problem:
+        return ""
+    return FOUR_BITS if row.entry.name in four_bits else FULL_PRECISION
+
+
+def _unquantized(model: Model) -> Gap:
+    return Gap(f"{model.name} is used in full precision", "run: assistant setup (once, some minutes)", False)
 
 
 def _missing_parts(machine: Machine) -> list[Gap]:
@@ -200,7 +223,14 @@ def _choices(machine: Machine, models: Sequence[Model], profile: str) -> tuple[C
         "language": "judging answers",
         "vision": "seeing",
     }
-    chosen = [Choice(purposes.get(model.role, model.role), model.name, f"profile {profile}") for model in models]
+    chosen = [
+        Choice(
+            purposes.get(model.role, model.role),
+            model.name,
+            ", ".join(filter(None, (f"profile {profile}", model.form))),
+        )
+        for model in models
+    ]
     if machine.espeak:
         chosen.append(Choice("speaking fast", f"espeak-ng {machine.espeak}", "with --voice fast"))
     chosen.append(

@@ -1,6 +1,6 @@
 """The small language model used as a judge: how likely is this text after that one. It writes nothing.
 
-Any causal model that transformers can open; prompts and decisions belong to `mind/`.
+Any causal model that rpiq can load, in 4 bits or as it is; prompts and decisions belong to `mind/`.
 """
 
 from __future__ import annotations
@@ -10,14 +10,14 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import torch
-from transformers import AutoModelForCausalLM, AutoTokenizer, DynamicCache
-from transformers.utils import logging as chatter
+from transformers import AutoTokenizer, DynamicCache
 
 from assistant.errors import EngineError
+from rpiq import RpiqError, load
 
 
 class TransformersLanguageModel:
-    """A causal language model in a folder as transformers saves it (Protocol `LanguageModel`)."""
+    """A causal language model in a folder as transformers or rpiq saves it (Protocol `LanguageModel`)."""
 
     def __init__(self, folder: Path, threads: int) -> None:
         """Open the model; `threads` is PyTorch's number of threads, for the whole process.
@@ -25,13 +25,10 @@ class TransformersLanguageModel:
         Errors: EngineError when the folder does not hold a model that can be opened.
         """
         torch.set_num_threads(threads)
-        chatter.disable_progress_bar()
         try:
             self._tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True)
-            self._model = AutoModelForCausalLM.from_pretrained(
-                folder, local_files_only=True, use_safetensors=True, dtype=fast_dtype()
-            ).eval()
-        except (OSError, ValueError, KeyError, RuntimeError) as error:
+            self._model = load(folder, dtype=fast_dtype())
+        except (OSError, ValueError, KeyError, RuntimeError, RpiqError) as error:
             raise EngineError(
                 f"cannot open the language model in {folder} ({error}): run `assistant models fetch`",
                 "My language model is missing or damaged. Run: assistant models fetch.",

@@ -17,6 +17,7 @@ from assistant.eyes import Photo
 from models.catalogue import Role
 from models.conversion import transformers_folder
 from models.errors import ModelError
+from models.four_bits import four_bit_folder
 from models.store import Store
 
 Voice = Literal["natural", "fast"]
@@ -75,7 +76,9 @@ class Engines:
         from assistant.language import TransformersLanguageModel
 
         def open_judge() -> LanguageModel:
-            return TransformersLanguageModel(transformers_folder(self._folder("language")), self._threads)
+            source = self._folder("language")
+            # Without `assistant setup`, in full precision.
+            return TransformersLanguageModel(four_bit_folder(source) or transformers_folder(source), self._threads)
 
         return self._open("judge", open_judge)
 

@@ -7,18 +7,16 @@ from, so a new model makes a new copy; a copy that was tampered with or cut off 
 from __future__ import annotations
 
 import contextlib
-import hashlib
 import io
-import json
 import logging
 import shutil
 from pathlib import Path
 from typing import Any
 
+from models.derived import RECORD, is_whole, only_gguf, seal, sha256
 from models.errors import Corrupt, Unavailable
 
 FOLDER = ".converted"
-_RECORD = "made-from.json"
 
 log = logging.getLogger(__name__)
 
@@ -28,22 +26,17 @@ def transformers_folder(source: Path) -> Path:
 
     Errors: Corrupt when there is no such file or transformers cannot read it; Unavailable when the copy cannot be written.
     """
-    found = sorted(source.glob("*.gguf"))
-    if len(found) != 1:
-        raise Corrupt(
-            f"{source} holds {len(found)} GGUF files instead of one; run: assistant models fetch {source.name}"
-        )
+    gguf = only_gguf(source)
     target = source.parent / FOLDER / source.name
-    origin = _sha256(found[0])
-    if _is_whole(target, origin):
+    origin = sha256(gguf)
+    if is_whole(target, origin):
         return target
     part = target.with_name(f"{target.name}.part")
     try:
         shutil.rmtree(part, ignore_errors=True)
         part.mkdir(parents=True)
-        _convert(found[0], part)
-        record = {"origin": origin, "files": {path.name: _sha256(path) for path in sorted(part.iterdir())}}
-        (part / _RECORD).write_text(json.dumps(record, indent=1), "utf-8")
+        _convert(gguf, part)
+        seal(part, origin)
         shutil.rmtree(target, ignore_errors=True)
         part.rename(target)
     except OSError as error:
@@ -55,7 +48,7 @@ def transformers_folder(source: Path) -> Path:
 
 def is_converted(source: Path) -> bool:
     """Whether there is a copy already; whether it is whole is seen when it is opened."""
-    return (source.parent / FOLDER / source.name / _RECORD).exists()
+    return (source.parent / FOLDER / source.name / RECORD).exists()
 
 
 def _convert(gguf: Path, folder: Path) -> None:
@@ -83,18 +76,3 @@ def _read_gguf(gguf: Path) -> tuple[Any, Any]:
         gguf.parent, dtype=torch.bfloat16, quantization_config=dequantize, **origin
     )
     return tokenizer, model
-
-
-def _is_whole(target: Path, origin: str) -> bool:
-    """Whether `target` was made from `origin` and every file is as it was made."""
-    with contextlib.suppress(OSError, ValueError, KeyError, TypeError, AttributeError):
-        record = json.loads((target / _RECORD).read_text("utf-8"))
-        names = {path.name for path in target.iterdir()} - {_RECORD}
-        if record["origin"] == origin and names == record["files"].keys():
-            return all(_sha256(target / name) == digest for name, digest in record["files"].items())
-    return False
-
-
-def _sha256(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()

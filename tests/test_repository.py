@@ -15,10 +15,11 @@ SCRIPTS = [ROOT / name for name in ("scripts/demo", "scripts/test", "scripts/che
 
 
 def dependencies() -> set[str]:
-    """Names of all packages that pyproject.toml asks for, development and other extras included."""
+    """Names of all packages that pyproject.toml asks for, extras included."""
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
-    asked = project["dependencies"] + [name for extra in project["optional-dependencies"].values() for name in extra]
-    return {re.split(r"[^\w.-]", requirement)[0] for requirement in asked}
+    extras = project["optional-dependencies"].values()
+    asked = [*project["dependencies"], *(requirement for extra in extras for requirement in extra)]
+    return {re.split(r"[^\w.-]", requirement)[0] for requirement in asked} - {project["name"]}
 
 
 def test_every_dependency_has_a_tested_version() -> None:

@@ -24,11 +24,14 @@ def register(subparsers: Subparsers) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Exit status 0 when `ask` can work, 1 when something it needs is missing."""
     from assistant.doctor import as_text, diagnose, look
+    from models.four_bits import four_bit_folder
 
     store = Store(settings.read().store_root)
     wanted = {entry.name for entry in store.catalogue.profile(arguments.profile)}
     listing = [row for row in store.listing() if row.entry.name in wanted]
-    diagnosis = diagnose(look(store.root), listing, arguments.profile)
+    language = [row for row in listing if row.entry.role == "language" and not row.problem]
+    four_bits = [row.entry.name for row in language if four_bit_folder(row.folder)]
+    diagnosis = diagnose(look(store.root), listing, arguments.profile, four_bits)
     if arguments.json:
         say_json(diagnosis)
     else:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from app import settings
 from app.terminal import ProgressLine, complain, say, say_json
 from models.errors import ModelError, NotFetched
-from models.fetch import fetch
+from models.fetch import Outcome, fetch
 from models.store import Listing, Store
 
 if TYPE_CHECKING:
@@ -28,7 +28,6 @@ def register(subparsers: Subparsers) -> None:
             added.add_argument("names", nargs="*", metavar="NAME", help="models by name, instead of by profile")
         added.add_argument("--profile", default=profile, help=f"the models of one profile (default: {default})")
         added.add_argument("--json", action="store_true", help="write the result as JSON")
-        # `fetch` is the one command that may use the network.
         added.set_defaults(run=run, online=name == "fetch")
 
     action("list", list_models, "list the models and how they stand in the store", None, "all")
@@ -83,13 +82,9 @@ def verify_models(arguments: argparse.Namespace) -> int:
 def fetch_models(arguments: argparse.Namespace) -> int:
     """Stops at the first that cannot be had; what came before it stays."""
     store = _store()
-    line = ProgressLine()
     done = []
     for name in _names(store, arguments):
-        try:
-            outcome = fetch(store, name, line)
-        finally:
-            line.clear()
+        outcome = bring(store, name)
         if any(file.name.endswith(".gguf") for file in store.catalogue.entry(name).files):
             _prepare(store, name)
         done.append({"name": name, "outcome": outcome, "folder": store.folder(name)})
@@ -100,11 +95,23 @@ def fetch_models(arguments: argparse.Namespace) -> int:
     return 0
 
 
+def bring(store: Store, name: str) -> Outcome:
+    """Fetch one model and show how far it has come; errors as `models.fetch.fetch`."""
+    line = ProgressLine()
+    try:
+        return fetch(store, name, line)
+    finally:
+        line.clear()
+
+
 def _prepare(store: Store, name: str) -> None:
     """The first opening takes 20 s and the others less than one: better here than under a question."""
     from models.conversion import is_converted, transformers_folder
+    from models.four_bits import four_bit_folder
 
     folder = store.open(name)
+    if four_bit_folder(folder):
+        return
     if not is_converted(folder):
         complain(f"preparing {name} for quick opening, once: about 20 s")
     transformers_folder(folder)

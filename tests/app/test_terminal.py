@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from app.terminal import ProgressLine, write_json
+from app.terminal import ProgressLine, SpokenProgress, write_json
 from assistant.errors import OutputError
 from models.progress import Progress
 
@@ -58,3 +58,15 @@ def test_progress_in_a_log_is_a_line_for_each_fifth(capsys: pytest.CaptureFixtur
     said = capsys.readouterr().err.splitlines()
     assert [text.partition(":")[0] for text in said] == ["fetching a"] * 6 + ["fetching b"] * 6
     assert said[0].startswith("fetching a:   0%")
+
+
+def test_progress_for_the_ear_is_a_line_for_each_tenth(capsys: pytest.CaptureFixture[str]) -> None:
+    line = SpokenProgress("making it small")
+    for step in range(301):
+        line(step / 300, None if step == 0 else (300 - step) / 2)
+    said = capsys.readouterr().err.splitlines()
+    assert len(said) == 10
+    assert said[0] == "making it small: 10 percent, about 2 minutes left"
+    assert said[5] == "making it small: 60 percent, about 1 minute left"
+    assert said[8] == "making it small: 90 percent, less than a minute left"
+    assert said[9] == "making it small: 100 percent"

@@ -11,7 +11,7 @@ import zxingcpp
 
 from assistant import gate
 from assistant.ask import ask_aloud, ask_in_writing, ground, look
-from assistant.errors import SoundError
+from assistant.errors import QuestionError, SoundError
 from assistant.eyes import Photo, load_photo
 from assistant.mind.question import understand
 from assistant.page import Page
@@ -61,6 +61,20 @@ def test_a_doubtful_question_is_said_back(store: Store) -> None:
         Sound(np.zeros(16_000, np.float32), 16_000), load_photo(SAMPLES / "parking-receipt.jpg"), engines
     )
     assert outcome.answer.text.startswith("You asked: What is the total? The total is")
+
+
+class German:
+    """A recogniser that hears another language."""
+
+    def transcribe(self, sound: Sound) -> Utterance:
+        return Utterance("Was steht auf dem Schild?", 0.9)
+
+
+def test_a_foreign_question_is_refused_before_the_picture_is_read(store: Store) -> None:
+    engines = Engines(store)
+    engines._opened.update(recogniser=German(), reader=NoReader())
+    with pytest.raises(QuestionError, match="English"):
+        ask_aloud(Sound(np.zeros(16_000, np.float32), 16_000), load_photo(SAMPLES / "parking-sign.jpg"), engines)
 
 
 def test_silence_asks_nothing(engines: Engines) -> None:

@@ -19,6 +19,7 @@ FULL = Machine(
     outputs=("Speaker",), inputs=("Microphone",), sound_problem="", cameras=("Camera",), espeak="1.51",
     packages=dict.fromkeys(PACKAGES, "1.0"),
 )  # fmt: skip
+QUANTIZED = ["smollm2-135m-instruct"]
 
 
 def test_this_machine(store: Store) -> None:
@@ -31,7 +32,7 @@ def test_this_machine(store: Store) -> None:
 
 
 def test_a_full_machine_has_no_gap(store: Store) -> None:
-    diagnosis = diagnose(FULL, store.listing(), "embedded")
+    diagnosis = diagnose(FULL, store.listing(), "embedded", QUANTIZED)
     assert diagnosis.ready
     assert diagnosis.gaps == ()
     assert "What to do" not in as_text(diagnosis)
@@ -59,13 +60,21 @@ def test_a_store_that_does_not_exist_yet(tmp_path: Path) -> None:
     ],
 )
 def test_each_gap_has_an_action(store: Store, change: dict[str, object], what: str, mend: str, needed: bool) -> None:
-    diagnosis = diagnose(replace(FULL, **change), store.listing(), "embedded")  # type: ignore[arg-type]
+    diagnosis = diagnose(replace(FULL, **change), store.listing(), "embedded", QUANTIZED)  # type: ignore[arg-type]
     (gap,) = diagnosis.gaps
     assert what in gap.what
     assert mend in gap.mend
     assert gap.needed is needed
     assert diagnosis.ready is not needed
     assert gap.mend in as_text(diagnosis)
+
+
+def test_a_language_model_in_full_precision_works_and_can_be_set_up(store: Store) -> None:
+    diagnosis = diagnose(FULL, store.listing(), "embedded")
+    (gap,) = diagnosis.gaps
+    assert (gap.mend, gap.needed) == ("run: assistant setup (once, some minutes)", False)
+    assert diagnosis.ready
+    assert "smollm2-135m-instruct (profile embedded, full precision)" in as_text(diagnosis)
 
 
 def test_too_little_disk_for_what_is_missing(tmp_path: Path) -> None:

@@ -1,0 +1,143 @@
+"""The 4-bit copy of a language model: made once, resumed after a kill, and never used when it is not what was made."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+
+from models import four_bits
+from models.errors import Corrupt, Unavailable
+from models.four_bits import four_bit_folder, make_four_bits, needed_bytes
+from rpiq import Progress, load
+from rpiq.linear import QuantLinear
+from tests.models.tiny import write_gguf, write_text
+
+ROOT = Path(__file__).parents[2]
+SMALL = replace(four_bits.SETTINGS, samples=8, sequence_length=64)
+
+
+@pytest.fixture(autouse=True)
+def quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(four_bits, "SETTINGS", SMALL)
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A model of a store with its two copies, made without an interruption; not to be changed."""
+    folder = tmp_path_factory.mktemp("made")
+    source = folder / "store" / "tiny"
+    source.mkdir(parents=True)
+    shutil.move(write_gguf(folder, layers=4), source)
+    write_text(folder / "text.txt")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(four_bits, "SETTINGS", SMALL)
+        make_four_bits(source, calibration=str(folder / "text.txt"))
+    return source
+
+
+@pytest.fixture
+def source(made: Path, tmp_path: Path) -> Path:
+    """The same in a store of its own."""
+    return shutil.copytree(made.parent, tmp_path / "store") / made.name
+
+
+def text(made: Path) -> str:
+    return str(made.parents[1] / "text.txt")
+
+
+def weights(source: Path) -> bytes:
+    return (source.parent / four_bits.FOLDER / source.name / "model.safetensors").read_bytes()
+
+
+def test_made_once_with_every_linear_of_the_blocks_in_four_bits(made: Path, source: Path) -> None:
+    said: list[Progress] = []
+    folder = make_four_bits(source, said.append, text(made))
+    assert said == []  # there was nothing to do
+    assert folder == four_bit_folder(source)
+    assert sum(isinstance(module, QuantLinear) for module in load(folder).modules()) == 4 * 7
+
+
+def test_a_damaged_one_is_not_used_and_made_anew(made: Path, source: Path, caplog: pytest.LogCaptureFixture) -> None:
+    folder = make_four_bits(source, calibration=text(made))
+    content = weights(source)
+    (folder / "model.safetensors").write_bytes(content[:-1] + bytes([content[-1] ^ 1]))
+    assert four_bit_folder(source) is None
+    assert "run: assistant setup" in caplog.text
+    make_four_bits(source, calibration=text(made))
+    assert weights(source) == content
+
+
+def test_other_settings_or_another_model_make_it_void(
+    made: Path, source: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert four_bit_folder(source)
+    with monkeypatch.context() as patch:
+        patch.setattr(four_bits, "SETTINGS", replace(SMALL, seed=1))
+        assert four_bit_folder(source) is None
+    with (source / "tiny.gguf").open("ab") as file:
+        file.write(b"\0")
+    assert four_bit_folder(source) is None
+
+
+def test_killed_and_resumed_is_the_same(made: Path, source: Path) -> None:
+    """SIGKILL once something is committed; what an earlier run left unchecked is not taken over."""
+    target = source.parent / four_bits.FOLDER / source.name
+    shutil.rmtree(target)
+    target.with_name("tiny.ready").mkdir()
+    script = (
+        "import sys, torch; from pathlib import Path; from dataclasses import replace; from models import four_bits;"
+        f"torch.set_num_threads({torch.get_num_threads()});"  # sums depend on it
+        "four_bits.SETTINGS = replace(four_bits.SETTINGS, samples=8, sequence_length=64);"
+        "four_bits.make_four_bits(Path(sys.argv[1]), calibration=sys.argv[2])"
+    )
+    environment = os.environ | {"PYTHONPATH": str(ROOT)}
+    process = subprocess.Popen([sys.executable, "-c", script, str(source), text(made)], env=environment)
+    # Each part is written before it is committed: with the third, the first block is.
+    part = target.with_name(".tiny.ready.partial") / "part-00003.safetensors"
+    deadline = time.monotonic() + 200
+    while not part.exists() and process.poll() is None and time.monotonic() < deadline:
+        time.sleep(0.002)
+    process.send_signal(signal.SIGKILL)
+    assert process.wait() == -signal.SIGKILL
+    assert four_bit_folder(source) is None
+    left = needed_bytes(source, 1_000_000)
+    said: list[Progress] = []
+    make_four_bits(source, said.append, text(made))
+    assert min(step.block for step in said if step.stage == "block") >= 1
+    assert left < 4_000_000
+    assert weights(source) == weights(made)
+    assert sorted(path.name for path in target.parent.iterdir()) == ["tiny", "tiny.lock"]
+
+
+def test_what_a_run_with_other_settings_left_is_no_obstacle(
+    made: Path, source: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupt(step: Progress) -> None:
+        if step.block == 2:
+            raise KeyboardInterrupt
+
+    shutil.rmtree(source.parent / four_bits.FOLDER)
+    with monkeypatch.context() as patch:
+        patch.setattr(four_bits, "SETTINGS", replace(SMALL, seed=1))
+        with pytest.raises(KeyboardInterrupt):
+            make_four_bits(source, interrupt, text(made))
+    make_four_bits(source, calibration=text(made))
+    assert weights(source) == weights(made)
+
+
+def test_errors_are_the_stores(source: Path, tmp_path: Path) -> None:
+    shutil.rmtree(source.parent / four_bits.FOLDER)
+    with pytest.raises(Unavailable, match=r"tiny could not be quantized: .*none\.txt does not exist.*assistant setup"):
+        make_four_bits(source, calibration=str(tmp_path / "none.txt"))
+    (source / "second.gguf").touch()
+    with pytest.raises(Corrupt, match="instead of one"):
+        make_four_bits(source)
