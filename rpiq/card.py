@@ -62,6 +62,15 @@ def write_card(report: Report) -> str:
         ]
     elif config.refines:
         lines += ["", f"Stage 2 changed {changed / codes:.4%} of the codes."]
+    taught = report.distillation
+    if taught is not None:
+        end = "the scales learned from the full-precision model" if taught.kept else "no scale was changed"
+        lines += ["", f"Stage 3: {end}, {taught.steps} steps."]
+        if taught.held_out_before is not None and taught.held_out_after is not None:
+            lines[-1] += (
+                f" Divergence from its next token on held-out rows: {taught.held_out_before:.4f} before, "
+                f"{taught.held_out_after:.4f} after, in nats."
+            )
     settings = {key: value for key, value in asdict(config).items() if key != "scheme"}
     lines += ["", "## Settings", "", "| setting | value |", "| --- | --- |"]
     lines += [f"| {key} | {value} |" for key, value in {**asdict(scheme), **settings, "device": report.device}.items()]

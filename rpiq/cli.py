@@ -150,6 +150,13 @@ def _add_quantize(commands: argparse._SubParsersAction[argparse.ArgumentParser])
         "--sequence-length", type=_positive, default=2048, metavar="N", help="tokens in each (%(default)s)"
     )
     quantize.add_argument("--seed", type=int, default=0, help="which rows of the text (%(default)s)")
+    quantize.add_argument(
+        "--set",
+        action="append",
+        default=[],
+        metavar="NAME=VALUE",
+        help="any other setting, as in distill_steps=0; all of them are fields of rpiq.QuantizationConfig",
+    )
     quantize.add_argument("--device", choices=("auto", "cpu", "cuda"), default="auto")
     quantize.add_argument("--resume", action="store_true", help="go on with a run that was cut off")
     quantize.add_argument(

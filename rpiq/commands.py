@@ -18,7 +18,7 @@ import torch
 from rpiq.budget import Plan
 from rpiq.calibration import calibration_file, read_tokenizer
 from rpiq.compare import compare
-from rpiq.config import QuantizationConfig, Scheme
+from rpiq.config import QuantizationConfig, Scheme, changed
 from rpiq.errors import ResourceError
 from rpiq.evaluate.memory import weight_bytes
 from rpiq.evaluate.perplexity import joined_rows, perplexity, perplexity_autogptq, read_text
@@ -49,6 +49,7 @@ def _quantize(arguments: argparse.Namespace) -> None:
         seed=arguments.seed,
         chat_template=arguments.chat_template,
     )
+    config = changed(config, arguments.set)
     if arguments.dry_run:
         plan, block = rehearse(arguments.source, config, calibration, device=arguments.device, report=show_progress())
         sys.stdout.write(_budget(plan, block))

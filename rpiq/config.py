@@ -5,7 +5,9 @@ Why each default is what it is: docs/quantization.md.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass, field, fields, replace
 from typing import Literal, get_args
 
 from rpiq.errors import ConfigError
@@ -120,3 +122,26 @@ class QuantizationConfig:
         """How many of the `samples` are kept out of H; only `rpiq` looks at them."""
         wanted = self.held_out if self.method == "rpiq" and self.guard else 0
         return min(wanted, self.samples // 4)
+
+
+def changed(config: QuantizationConfig, settings: Sequence[str]) -> QuantizationConfig:
+    """`config` with settings of the form NAME=VALUE, as in "distill_steps=0" or "guard=false".
+
+    ConfigError for a name that is none of the simple fields, or a value of another type.
+    """
+    known = {one.name: getattr(config, one.name) for one in fields(config) if one.name != "scheme"}
+    found: dict[str, object] = {}
+    for setting in settings:
+        name, _, text = setting.partition("=")
+        if name not in known:
+            raise ConfigError(f"there is no setting {name!r}; there are {', '.join(known)}")
+        try:
+            value = text if isinstance(known[name], str) else json.loads(text)
+        except ValueError:
+            value = None
+        if isinstance(known[name], float) and isinstance(value, int) and not isinstance(value, bool):
+            value = float(value)
+        if type(value) is not type(known[name]):
+            raise ConfigError(f"{setting!r} is not understood; {name} is a value like {json.dumps(known[name])}")
+        found[name] = value
+    return replace(config, **found)  # type: ignore[arg-type]

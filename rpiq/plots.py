@@ -52,7 +52,14 @@ def plots(report: Report) -> list[Plot]:
     """All drawings that make sense for this run. ConfigError when matplotlib is not installed."""
     if importlib.util.find_spec("matplotlib") is None:
         raise ConfigError("drawings need matplotlib; run: pip install 'rpiq-assistant[report]'")
-    drawn = [_convergence(report), _losses(report), _codes(report), _sizes(report), _times(report)]
+    drawn = [
+        _convergence(report),
+        _distillation(report),
+        _losses(report),
+        _codes(report),
+        _sizes(report),
+        _times(report),
+    ]
     return [plot for plot in drawn if plot is not None]
 
 
@@ -78,7 +85,8 @@ def _convergence(report: Report) -> Plot | None:
     axes.grid(alpha=0.3)
     axes.legend(fontsize=9)
     what = "Γ on the single instance" if report.config.method == "rpiq-paper" else "tr((B − W) H (B − W)ᵀ)"
-    stopped = sum(len(values) - 1 < report.config.sweeps for _, values in curves)
+    rounds = report.config.rounds if report.config.method == "rpiq-paper" else report.config.sweeps
+    stopped = sum(len(values) - 1 < rounds for _, values in curves)
     total = mean(None)
     falls = [1 - min(values) for _, values in curves]
     return Plot(
@@ -91,6 +99,42 @@ def _convergence(report: Report) -> Plot | None:
         _png(figure),
         ("round", *map(str, range(most))),
         (*((role, *(f"{v:.4f}" for v in mean(role))) for role in roles), ("all", *(f"{v:.4f}" for v in total))),
+    )
+
+
+def _distillation(report: Report) -> Plot | None:
+    """Divergence from the full-precision model, step by step of stage 3."""
+    taught = report.distillation
+    if taught is None:
+        return None
+    steps, values = range(1, taught.steps + 1), taught.divergence
+    figure = _figure(3.6)
+    axes = figure.add_subplot()
+    axes.plot(steps, values, label="the step's own rows", color=_AFTER, linewidth=1.5, marker="o", markersize=4)
+    before, after = taught.held_out_before, taught.held_out_after
+    judged = ""
+    if before is not None and after is not None:
+        axes.plot((1, taught.steps), (before, after), "D", label="held-out rows", color=_BEFORE, markersize=8)
+        judged = (
+            f" On held-out rows: {before:.4f} before, {after:.4f} after{'' if taught.kept else '; so it was put back'}."
+        )
+    axes.set(xlabel="step", ylabel="nats per token", ylim=(0, None))
+    axes.grid(alpha=0.3)
+    axes.legend(fontsize=9)
+    quarter = max(1, taught.steps // 4)
+    first, last = fmean(values[:quarter]), fmean(values[-quarter:])
+    return Plot(
+        "distillation",
+        "Stage 3: learning from the full-precision model",
+        "Kullback-Leibler divergence of the quantized model's next token from the full-precision model's, before each step, on the "
+        "rows of that step, which differ from step to step; large marks: on rows that nothing has learned from.",
+        f"A line over {taught.steps} steps: {first:.4f} nats on average in the first quarter, {last:.4f} in the last.{judged}",
+        _png(figure),
+        ("steps", "mean divergence"),
+        tuple(
+            (f"{start + 1} to {min(start + quarter, taught.steps)}", f"{fmean(values[start : start + quarter]):.4f}")
+            for start in range(0, taught.steps, quarter)
+        ),
     )
 
 

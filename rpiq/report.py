@@ -67,6 +67,12 @@ def _summary(report: Report) -> str:
         ("Peak memory", f"{report.peak_memory_bytes / 1e9:.2f} GB"),
         ("Device", report.device),
     ]
+    taught = report.distillation
+    if taught is not None and taught.held_out_before is not None and taught.held_out_after is not None:
+        found = f"{taught.held_out_before:.4f} → {taught.held_out_after:.4f} nats"
+        rows.append(
+            ("Divergence on held-out rows, before and after stage 3", found + ("" if taught.kept else ", put back"))
+        )
     if report.check is not None:
         found = f"{report.check.logits_error:.2%}, same next token at {report.check.agreement:.1%} of positions"
         rows.append(("Logits of the reloaded folder differ by", found))

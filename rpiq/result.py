@@ -34,10 +34,10 @@ class Progress:
     """Blocks finished so far; in a conversion, tensors."""
     blocks: int
     detail: str
-    """Name of the block or Linear that is worked on."""
+    """Name of the block or Linear that is worked on, or the step of the distillation."""
     seconds: float
     seconds_left: float | None
-    """None before the first block is done."""
+    """To the end of the blocks, or of the distillation; None while that is not known."""
 
 
 @dataclass(frozen=True)

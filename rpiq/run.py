@@ -249,8 +249,11 @@ class Run:
         def stored(name: str) -> str:
             return skeleton.stored_name(f"{name}.weight").removesuffix(".weight")
 
+        started = time.monotonic()
+
         def tell(step: int) -> None:
-            self._tell("distillation", len(skeleton.blocks), f"step {step} of {config.distill_steps}")
+            left = (time.monotonic() - started) / step * (config.distill_steps - step) if step else None
+            self._tell("distillation", len(skeleton.blocks), f"step {step}/{config.distill_steps}", left)
 
         tell(0)
         skeleton.fill_outside(head=True)
@@ -324,13 +327,14 @@ class Run:
             check=check,
         )
 
-    def _tell(self, stage: str, block: int, detail: str = "") -> None:
+    def _tell(self, stage: str, block: int, detail: str = "", left: float | None = None) -> None:
         if self._listener is None:
             return
         count = len(self._skeleton.blocks)
         seconds = time.monotonic() - self._started
         # Blocks of a resumed run took no time now, so only those done in this one tell how long the others will take.
-        left = seconds / self._done * (count - block) if self._done else None
+        if self._done and block < count:
+            left = seconds / self._done * (count - block)
         self._listener(Progress(stage, block, count, detail, seconds, left))
 
 

@@ -34,6 +34,8 @@ def show_progress() -> Callable[[Progress], None]:
         where, key = "", f"{step.stage}{step.block}"
         if step.stage == "block":
             where = f" {step.block + 1}/{step.blocks} {step.detail}"
+        elif step.stage == "distillation":
+            where, key = f" {step.detail}", f"{step.stage}{step.detail}"
         elif step.stage == "conversion":
             where, key = f" {step.block}/{step.blocks}", f"{step.stage}{step.block * 10 // step.blocks}"
         line.show(key, f"{step.stage}{where}, {duration(step.seconds)}{left}", step.stage == "done")

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from rpiq.config import WHOLE_ROW, QuantizationConfig, Scheme
+from rpiq.config import WHOLE_ROW, QuantizationConfig, Scheme, changed
 from rpiq.errors import ConfigError
 
 
@@ -49,3 +49,16 @@ def test_held_out_rows_come_from_the_samples() -> None:
     assert QuantizationConfig(samples=3).held_out_rows == 0
     assert QuantizationConfig(guard=False).held_out_rows == 0
     assert QuantizationConfig(method="gptq").held_out_rows == 0, "a method without a guard uses every row"
+
+
+def test_settings_by_name() -> None:
+    config = changed(QuantizationConfig(), ["distill_steps=0", "guard=false", "damping=1", "method=gptq"])
+    assert config == QuantizationConfig(method="gptq", distill_steps=0, guard=False, damping=1.0)
+
+
+@pytest.mark.parametrize(
+    "setting", ["speed=1", "scheme=4", "samples=many", "samples=1.5", "guard=1", "damping", "sweeps=-1"]
+)
+def test_settings_that_make_no_sense_are_named(setting: str) -> None:
+    with pytest.raises(ConfigError, match=setting.partition("=")[0]):
+        changed(QuantizationConfig(), [setting])

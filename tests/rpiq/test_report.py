@@ -66,6 +66,7 @@ def test_the_page(runs: dict[Method, Report], method: Method, tmp_path: Path) ->
         assert f'<th scope="row">{linear.name}</th>' in html
     assert ("The guard" in html) == (method == "rpiq")
     wanted = {"losses", "sizes", "times"} | (set() if method == "gptq" else {"convergence", "codes"})
+    wanted |= {"distillation"} if method == "rpiq" else set()
     assert {file.stem for file in written.parent.glob("*.png")} == wanted
 
 
