@@ -14,10 +14,17 @@ import torch
 from rpiq.blocks import LinearInfo, Skeleton
 from rpiq.config import WHOLE_ROW, QuantizationConfig, Scheme
 from rpiq.errors import ConfigError, ResourceError
+from rpiq.verify import MOST_TOKENS
 from rpiq.weights import Weights
 
 _PROGRAM = 600_000_000
 """Interpreter, torch and transformers themselves."""
+BATCH_TOKENS = 2048
+"""Tokens that run through a block at once."""
+_ACTIVATIONS = 5
+"""Matrices of a batch that a block's MLP holds at once."""
+_LOGITS = 4
+"""Copies of the compared logits."""
 
 
 @dataclass(frozen=True)
@@ -33,8 +40,10 @@ class Plan:
     activation_bytes: int
     """On disk while it runs, beside the output."""
     memory_bytes: int
-    """Most that is resident at once, on the device and in the host's memory together."""
+    """Most that is resident at once, in the memory of the device that computes. Files that are being copied or joined are
+    not counted: their pages can be dropped at any time."""
     memory_available: int
+    """There, now."""
 
     @property
     def disk_bytes(self) -> int:
@@ -62,21 +71,24 @@ def plan(skeleton: Skeleton, weights: Weights, config: QuantizationConfig) -> Pl
     block = max(
         sum(weights.info(name).parameters for name in skeleton.block_tensors(i).values()) for i in range(len(blocks))
     )
-    copies = 2 if config.cross_layer or config.held_out_rows else 1
-    moments = 3 if config.cross_layer else 1
+    copies = 2 if config.cross_layer else 1
+    moments = 5 if config.cross_layer else 2
     solver = max(
-        # H, its ordered copy and its factor; the weight, its errors and codes, and as much again for stage 2.
-        4 * ((3 + moments) * linear.in_features**2 + 6 * linear.in_features * linear.out_features)
+        # H and its factor; of the weight what GPTQ and the objective keep at once.
+        4 * (moments * linear.in_features**2 + 4 * linear.in_features * linear.out_features)
         for linear in linears
     )
     inner = max(max(linear.in_features, linear.out_features) for linear in linears)
-    batch = 8 * max(2048, config.sequence_length) * inner * compute
-    embeddings = sum(weights.info(name).parameters for name in outside) * compute
-    memory = _PROGRAM + max(embeddings + batch, block * compute * copies + solver + batch)
+    batch = _ACTIVATIONS * max(BATCH_TOKENS, config.sequence_length) * inner * compute
+    largest = max(weights.info(name).size_bytes for name in outside)
+    checking = output + largest + _LOGITS * MOST_TOKENS * skeleton.vocabulary * 4
+    memory = max(block * compute * copies + solver + batch, checking)
     kept = tuple(name for name in outside if len(weights.info(name).shape) > 1)
-    available = int(psutil.virtual_memory().available)
     if skeleton.device.type == "cuda":
-        available += torch.cuda.mem_get_info(skeleton.device)[0]
+        available = torch.cuda.mem_get_info(skeleton.device)[0]
+    else:
+        available = int(psutil.virtual_memory().available)
+        memory += _PROGRAM
     sizes = (weights.checkpoint.size_bytes, output, activations, memory, available)
     return Plan(linears, kept, config.scheme, *sizes)
 

@@ -25,13 +25,13 @@ from rpiq.errors import ArchitectureError, CheckpointError, ResourceError
 from rpiq.recording import Call, differ, input_groups, logits, record
 from rpiq.result import REPORT_FILE, BlockReport, Check, Progress, Report, peak_memory, read_block, versions
 from rpiq.solve import Rows, Solved, output_error, put_all, solve_block
-from rpiq.verify import verify
+from rpiq.verify import MOST_TOKENS, verify
 from rpiq.weights import Weights
 from rpiq.writer import QuantizedWriter
 
-_BATCH_TOKENS = 2048
-"""Tokens that run through a block at once."""
-_OUTSIDE = "outside of the blocks"
+_OUTSIDE = "outside of the blocks, part"
+_OUTSIDE_BYTES = 1 << 28
+"""Of the tensors outside of the blocks that are committed together."""
 
 
 class Run:
@@ -68,11 +68,13 @@ class Run:
         count = len(self._skeleton.blocks)
         self._tell("calibration", 0)
         with torch.inference_mode():
-            self._embed(write=_OUTSIDE not in writer.committed)
-            if _OUTSIDE not in writer.committed:
-                for name in self._skeleton.outside():
-                    writer.add_plain(name, self._skeleton.read(name))
-                writer.commit(_OUTSIDE)
+            self._embed(write=not writer.committed)
+            for number, names in enumerate(self._outside()):
+                key = f"{_OUTSIDE} {number}"
+                if key not in writer.committed:
+                    for name in names:
+                        writer.add_plain(name, self._skeleton.read(name))
+                    writer.commit(key)
             blocks = []
             for index in range(count):
                 key = self._skeleton.block_name(index)
@@ -87,13 +89,13 @@ class Run:
                 self._done += 1
                 blocks.append(block)
             self._tell("saving", count)
-            row = self._calibration.ids[:1]
+            row = self._calibration.ids[:1, :MOST_TOKENS]
             wanted = self._logits(count, row)
         facts = self._facts(source, blocks, resumed)
         writer.add_file("README.md", write_card(facts))
         writer.finish(self._weights.folder)
         self._tell("checking", count)
-        check = verify(writer.folder, row, wanted)
+        check = verify(writer.folder, row, wanted, self._skeleton.device)
         seconds = time.monotonic() - self._started
         report = self._facts(source, blocks, resumed, check, seconds)
         report.write(writer.folder / REPORT_FILE)
@@ -116,20 +118,33 @@ class Run:
             self._kinds += ["held", "held-full"]
 
     def _check_ids(self) -> None:
-        vocabulary = self._skeleton.model.get_input_embeddings().get_parameter("weight").shape[0]
         largest = int(self._calibration.ids.max())
-        if largest >= vocabulary:
+        if largest >= self._skeleton.vocabulary:
             raise CheckpointError(
-                f"{self._weights.folder}: the tokenizer makes the token {largest}, the model knows {vocabulary}; "
+                f"{self._weights.folder}: the tokenizer makes the token {largest}, "
+                f"the model knows {self._skeleton.vocabulary}; "
                 "they are not of one model"
             )
 
+    def _outside(self) -> list[list[str]]:
+        """Names of the tensors outside of the blocks, in parts that are committed together."""
+        parts: list[list[str]] = []
+        room = 0
+        for name in self._skeleton.outside():
+            size = self._weights.info(name).size_bytes
+            if not parts or size > room:
+                parts.append([])
+                room = _OUTSIDE_BYTES
+            parts[-1].append(name)
+            room -= size
+        return parts
+
     def _batches(self, ids: Tensor) -> tuple[Tensor, ...]:
-        return torch.split(ids, max(1, _BATCH_TOKENS // ids.shape[1])) if len(ids) else ()
+        return torch.split(ids, max(1, budget.BATCH_TOKENS // ids.shape[1])) if len(ids) else ()
 
     def _embed(self, write: bool) -> None:
         """Run the embeddings; learn what every block is called with, and store what goes into the first."""
-        self._skeleton.fill_outside()
+        self._skeleton.fill_outside(self._calibration.ids)
 
         def first(ids: Tensor) -> Iterator[Tensor]:
             for batch in self._batches(ids):
@@ -218,9 +233,9 @@ class Run:
                 writer.add_plain(stored, self._skeleton.read(stored))
 
     def _logits(self, count: int, ids: Tensor) -> Tensor:
-        """Of the quantized model in memory, for the first calibration row."""
-        hidden = next(self._activations.read(_stage(count, "train")))[:1].to(self._skeleton.device)
-        self._skeleton.fill_outside(head=True)
+        """Of the quantized model in memory, for `ids`: the beginning of the first calibration row."""
+        hidden = next(self._activations.read(_stage(count, "train")))[:1, : ids.shape[1]].to(self._skeleton.device)
+        self._skeleton.fill_outside(ids)
         result = logits(self._skeleton, ids.to(self._skeleton.device), hidden).float().cpu()
         self._skeleton.empty_outside()
         return result
