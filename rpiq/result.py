@@ -148,6 +148,10 @@ def versions() -> dict[str, str]:
 
 def peak_memory() -> int:
     """Most bytes that this process has had resident so far, and on the GPU."""
+    return peak_host_memory() + (torch.cuda.max_memory_allocated() if torch.cuda.is_available() else 0)
+
+
+def peak_host_memory() -> int:
+    """Most bytes that this process has had resident in the host's memory so far."""
     unit = 1 if sys.platform == "darwin" else 1024
-    resident = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit
-    return resident + (torch.cuda.max_memory_allocated() if torch.cuda.is_available() else 0)
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit
