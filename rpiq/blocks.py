@@ -18,7 +18,7 @@ from torch.utils.hooks import RemovableHandle
 from transformers import AutoConfig, AutoModelForCausalLM, PreTrainedConfig, PreTrainedModel
 from transformers.pytorch_utils import Conv1D
 
-from rpiq.errors import ArchitectureError, CheckpointError
+from rpiq.errors import ArchitectureError, CheckpointError, ConfigError
 from rpiq.weights import Weights
 
 _log = logging.getLogger(__name__)
@@ -52,11 +52,11 @@ class StreamedHead(nn.Module):
     def __init__(self, pieces: Callable[[], Iterator[Tensor]], bias: Tensor | None) -> None:
         """pieces: starts a pass over the rows of the weight, `[rows, hidden]` each; bias: `[vocabulary]`."""
         super().__init__()
-        self._pieces, self._bias = pieces, bias
+        self.pieces, self._bias = pieces, bias
 
     def forward(self, hidden: Tensor) -> Tensor:
         """`[..., hidden]` to `[..., vocabulary]`."""
-        logits = torch.cat([nn.functional.linear(hidden, piece.to(hidden)) for piece in self._pieces()], -1)
+        logits = torch.cat([nn.functional.linear(hidden, piece.to(hidden)) for piece in self.pieces()], -1)
         return logits if self._bias is None else logits + self._bias.to(hidden)
 
 
@@ -96,7 +96,8 @@ class Skeleton:
         self.vocabulary = int(table.get_parameter("weight").shape[0])
         """Tokens that the model knows."""
         self._translation: RemovableHandle | None = None
-        self._stream_head()
+        self.head, self._head = self._stream_head()
+        """Runs without being filled."""
 
     def block_name(self, index: int) -> str:
         """Of block `index`, in the whole model."""
@@ -119,6 +120,14 @@ class Skeleton:
         if not found:
             raise ArchitectureError(f"{prefix} ({type(self.blocks[index]).__name__}) holds no Linear")
         return tuple(found)
+
+    def head_linear(self) -> LinearInfo:
+        """The output head. ConfigError when it shares its weight with the embeddings, which are looked up row by row."""
+        if f"{self._head.name}.weight" not in self._stored:
+            raise ConfigError(
+                f"the output head {self._head.name} is tied to the embeddings and cannot be quantized alone; leave --head out"
+            )
+        return self._head
 
     def stored_name(self, name: str) -> str:
         """What the checkpoint calls the parameter `name`. CheckpointError when it has none."""
@@ -188,8 +197,8 @@ class Skeleton:
         self._translation = table.register_forward_pre_hook(lambda _, arguments: (rows[arguments[0]], *arguments[1:]))
         return weight[tokens]
 
-    def _stream_head(self) -> None:
-        """Put a `StreamedHead` in the place of the output head."""
+    def _stream_head(self) -> tuple[StreamedHead, LinearInfo]:
+        """Put a `StreamedHead` in the place of the output head; returns it, and what was there."""
         output = self.model.get_output_embeddings()
         names = [name for name, module in self.model.named_modules() if module is output]
         if not names or not isinstance(output, nn.Linear):
@@ -203,6 +212,7 @@ class Skeleton:
             lambda: self._weights.pieces(stored, rows), None if bias is None else self._weights.read(bias).clone()
         )
         self.model.set_output_embeddings(head)
+        return head, LinearInfo(names[0], names[0], output.out_features, output.in_features)
 
     def _check_finite(self, stored: str, values: Tensor) -> None:
         if values.is_floating_point() and not bool(torch.isfinite(values).all()):

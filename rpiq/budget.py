@@ -14,6 +14,7 @@ import torch
 from rpiq.blocks import LinearInfo, Skeleton
 from rpiq.config import WHOLE_ROW, QuantizationConfig, Scheme
 from rpiq.errors import ConfigError, ResourceError
+from rpiq.head import PIECE
 from rpiq.verify import MOST_TOKENS
 from rpiq.weights import Weights
 
@@ -55,6 +56,12 @@ def plan(skeleton: Skeleton, weights: Weights, config: QuantizationConfig) -> Pl
     """The Plan of a run. ConfigError when the group size does not divide a Linear's input."""
     blocks = [skeleton.linears(index) for index in range(len(skeleton.blocks))]
     linears = tuple(linear for block in blocks for linear in block)
+    inner = max(max(linear.in_features, linear.out_features) for linear in linears)
+    rows = {linear.name: linear.out_features for linear in linears}  # that are solved at once
+    if config.head:
+        head = skeleton.head_linear()
+        linears += (head,)
+        rows[head.name] = min(head.out_features, max(1, PIECE // head.in_features))
     for linear in linears:
         _check_groups(linear, config.scheme.group_size)
     packed = {skeleton.stored_name(f"{linear.name}.weight"): linear for linear in linears}
@@ -62,7 +69,7 @@ def plan(skeleton: Skeleton, weights: Weights, config: QuantizationConfig) -> Pl
     for name in weights.names:
         info = weights.info(name)
         output += packed_bytes(packed[name], config.scheme) if name in packed else info.size_bytes
-    outside = skeleton.outside()
+    outside = skeleton.outside()  # the head among it
     compute = skeleton.dtype.itemsize
     hidden = int(getattr(skeleton.config.get_text_config(), "hidden_size", 0))
     tokens = config.samples * config.sequence_length
@@ -75,15 +82,14 @@ def plan(skeleton: Skeleton, weights: Weights, config: QuantizationConfig) -> Pl
     moments = 5 if config.cross_layer else 2
     solver = max(
         # H and its factor; of the weight what GPTQ and the objective keep at once.
-        4 * (moments * linear.in_features**2 + 4 * linear.in_features * linear.out_features)
+        4 * (moments * linear.in_features**2 + 4 * linear.in_features * rows[linear.name])
         for linear in linears
     )
-    inner = max(max(linear.in_features, linear.out_features) for linear in linears)
     batch = _ACTIVATIONS * max(BATCH_TOKENS, config.sequence_length) * inner * compute
     largest = max(weights.info(name).size_bytes for name in outside)
     checking = output + largest + _LOGITS * MOST_TOKENS * skeleton.vocabulary * 4
     memory = max(block * compute * copies + solver + batch, checking)
-    kept = tuple(name for name in outside if len(weights.info(name).shape) > 1)
+    kept = tuple(name for name in outside if len(weights.info(name).shape) > 1 and name not in packed)
     if skeleton.device.type == "cuda":
         available = torch.cuda.mem_get_info(skeleton.device)[0]
     else:

@@ -148,6 +148,7 @@ def _add_quantize(commands: argparse._SubParsersAction[argparse.ArgumentParser])
     quantize.add_argument(
         "--sequence-length", type=_positive, default=2048, metavar="N", help="tokens in each (%(default)s)"
     )
+    quantize.add_argument("--head", action="store_true", help="quantize the output head too")
     quantize.add_argument("--seed", type=int, default=0, help="which rows of the text (%(default)s)")
     quantize.add_argument("--device", choices=("auto", "cpu", "cuda"), default="auto")
     quantize.add_argument("--resume", action="store_true", help="go on with a run that was cut off")

@@ -45,6 +45,7 @@ def _quantize(arguments: argparse.Namespace) -> None:
         sequence_length=arguments.sequence_length,
         seed=arguments.seed,
         chat_template=arguments.chat_template,
+        head=arguments.head,
     )
     if arguments.dry_run:
         plan, block = rehearse(

@@ -28,7 +28,7 @@ class Progress:
     """One step of a run."""
 
     stage: str
-    """calibration, block, saving, checking or done."""
+    """calibration, block, head, saving, checking or done."""
     block: int
     """Blocks finished so far."""
     blocks: int

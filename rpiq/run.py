@@ -22,7 +22,8 @@ from rpiq.calibration import Calibration, read_calibration, read_tokenizer
 from rpiq.card import write_card
 from rpiq.config import QuantizationConfig
 from rpiq.errors import ArchitectureError, CheckpointError, ResourceError
-from rpiq.recording import Call, differ, input_groups, logits, record
+from rpiq.head import PIECE, pieces_of, solve_head
+from rpiq.recording import Call, differ, head_input, input_groups, logits, record
 from rpiq.result import REPORT_FILE, BlockReport, Check, Progress, Report, peak_memory, read_block, versions
 from rpiq.solve import Rows, Solved, output_error, put_all, solve_block
 from rpiq.verify import MOST_TOKENS, verify
@@ -88,6 +89,8 @@ class Run:
                     self._activations.remove(_stage(index, kind))
                 self._done += 1
                 blocks.append(block)
+            if self._config.head:
+                blocks.append(self._head(writer, count))
             self._tell("saving", count)
             row = self._calibration.ids[:1, :MOST_TOKENS]
             wanted = self._logits(count, row)
@@ -130,7 +133,10 @@ class Run:
         """Names of the tensors outside of the blocks, in parts that are committed together."""
         parts: list[list[str]] = []
         room = 0
+        head = self._skeleton.stored_name(f"{self._skeleton.head_linear().name}.weight") if self._config.head else None
         for name in self._skeleton.outside():
+            if name == head:
+                continue
             size = self._weights.info(name).size_bytes
             if not parts or size > room:
                 parts.append([])
@@ -231,6 +237,34 @@ class Run:
         for stored in self._skeleton.block_tensors(index).values():
             if stored not in packed:
                 writer.add_plain(stored, self._skeleton.read(stored))
+
+    def _head(self, writer: QuantizedWriter, count: int) -> BlockReport:
+        """Quantize the output head; a resumed run that has it already does so again, to compare with its logits."""
+        started = time.monotonic()
+        skeleton = self._skeleton
+        head = skeleton.head_linear()
+        self._tell("head", count, head.name)
+        skeleton.fill_outside(self._calibration.ids)
+        dtype = self._stored_dtype(head.name)
+        stored = skeleton.stored_name(f"{head.name}.weight")
+        pieces = self._weights.pieces(stored, max(1, PIECE // head.in_features))
+        inputs = (self._head_inputs(count, kind) for kind in ("train", "held"))
+        solved, guard = solve_head(head, pieces, *inputs, dtype, self._config, time.monotonic)
+        skeleton.empty_outside()
+        seconds = time.monotonic() - started
+        report = BlockReport(head.name, (solved.report,), (guard,) if guard else (), None, seconds)
+        if head.name not in writer.committed:
+            writer.add(stored.removesuffix(".weight"), solved.codes, solved.grid, dtype)
+            writer.commit(head.name, asdict(report))
+        skeleton.head.pieces = lambda: pieces_of(solved)
+        return report
+
+    def _head_inputs(self, count: int, kind: str) -> Iterator[Tensor]:
+        ids = self._batches(self._held if kind == "held" else self._train)
+        states = self._activations.read(_stage(count, kind)) if len(ids) else ()
+        for batch, hidden in zip(ids, states, strict=True):
+            device = self._skeleton.device
+            yield head_input(self._skeleton, batch.to(device), hidden.to(device))
 
     def _logits(self, count: int, ids: Tensor) -> Tensor:
         """Of the quantized model in memory, for `ids`: the beginning of the first calibration row."""

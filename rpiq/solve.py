@@ -115,7 +115,7 @@ def solve_block(
         for linear in group:
             on_linear(linear.name)
             try:
-                stages = _solve(
+                stages = solve_linear(
                     weight_of(block, linear), linear, moments, aim, last, dtypes[linear.name], config, clock
                 )
             except SolverError as error:
@@ -126,7 +126,11 @@ def solve_block(
         guard = _choose(block, first, second, rows) if config.method == "rpiq" else None
         if guard is not None:
             guards.append(guard)
-        kept = second if guard is None or guard.kept else [_rejected(*pair) for pair in zip(first, second, strict=True)]
+        kept = (
+            second
+            if guard is None or guard.kept
+            else [without_stage2(*pair) for pair in zip(first, second, strict=True)]
+        )
         put_all(block, kept)
         solved += kept
     return solved, guards
@@ -180,7 +184,7 @@ def _gather(
     return moments, aim, x.flatten(0, -2).float()
 
 
-def _solve(
+def solve_linear(
     weight: Tensor,
     linear: LinearInfo,
     moments: Hessian,
@@ -235,6 +239,6 @@ def _choose(block: nn.Module, first: list[Solved], second: list[Solved], rows: R
     return GuardReport(tuple(one.linear.name for one in first), before, after, after <= before)
 
 
-def _rejected(first: Solved, second: Solved) -> Solved:
+def without_stage2(first: Solved, second: Solved) -> Solved:
     """Stage 1, with what stage 2 had tried in its report."""
     return replace(first, report=replace(second.report, loss_final=first.report.loss_stage1, changed_codes=0.0))

@@ -92,7 +92,9 @@ def case(tmp_path: Path, whole: Case) -> Case:
     return made
 
 
-def refused(case: Case, capsys: pytest.CaptureFixture[str], *more: str, out: Path | None = None, group: str = "32") -> str:
+def refused(
+    case: Case, capsys: pytest.CaptureFixture[str], *more: str, out: Path | None = None, group: str = "32"
+) -> str:
     """The one line of an error with status 2; checks that nothing was left."""
     assert main(case.line(*more, out=out, group=group)) == 2
     captured = capsys.readouterr()
