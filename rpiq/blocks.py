@@ -7,17 +7,19 @@ What is done to the weights is decided in `rpiq/solve.py` and `rpiq/pipeline.py`
 from __future__ import annotations
 
 import logging
-from collections.abc import Collection
+from collections.abc import Callable, Collection, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 import torch
 from accelerate import init_empty_weights
 from torch import Tensor, nn
+from torch.utils.hooks import RemovableHandle
 from transformers import AutoConfig, AutoModelForCausalLM, PreTrainedConfig, PreTrainedModel
 from transformers.pytorch_utils import Conv1D
 
-from rpiq.errors import ArchitectureError, CheckpointError
+from rpiq.errors import ArchitectureError, CheckpointError, ConfigError
 from rpiq.weights import Weights
 
 _log = logging.getLogger(__name__)
@@ -26,6 +28,8 @@ TESTED = ("opt", "llama", "qwen3", "gemma", "phi", "mistral")
 """Values of `model_type` that the tests quantize, reload and let generate; SmolLM is a llama."""
 EXCEPTIONS: dict[str, str] = {}
 """By `model_type`: the name of the list of blocks, where the structure alone does not tell."""
+_PIECE = 1 << 25
+"""Values of an embedding or head that are looked at together."""
 _EXPERTS = ("num_experts", "num_local_experts", "n_routed_experts", "moe_num_experts")
 
 
@@ -41,6 +45,33 @@ class LinearInfo:
     in_features: int
     transposed: bool = False
     """A Conv1D, whose weight is `[in, out]`."""
+
+
+class StreamedHead(nn.Module):
+    """An output head whose weight is read anew, piece by piece, whenever it is used: for a large vocabulary 1 GB and more."""
+
+    def __init__(self, pieces: Callable[[], Iterator[Tensor]], bias: Tensor | None) -> None:
+        """pieces: starts a pass over the rows of the weight, `[rows, hidden]` each; bias: `[vocabulary]`."""
+        super().__init__()
+        self.pieces, self._bias = pieces, bias
+
+    def forward(self, hidden: Tensor) -> Tensor:
+        """`[..., hidden]` to `[..., vocabulary]`."""
+        kind = hidden.device.type
+        dtype = torch.get_autocast_dtype(kind) if torch.is_autocast_enabled(kind) else hidden.dtype
+        x = hidden.to(dtype)
+        logits = torch.cat([nn.functional.linear(x, piece.to(x)) for piece in self.pieces()], -1)
+        return logits if self._bias is None else logits + self._bias.to(logits)
+
+    @contextmanager
+    def resident(self) -> Iterator[None]:
+        """Keep the weight in memory while it is used again and again."""
+        pieces, kept = self.pieces, list(self.pieces())
+        self.pieces = lambda: iter(kept)
+        try:
+            yield
+        finally:
+            self.pieces = pieces
 
 
 class Skeleton:
@@ -74,6 +105,13 @@ class Skeleton:
             if stored is not None:
                 self._stored[name] = stored
         self._check_tensors()
+        table = self.model.get_input_embeddings()
+        table.padding_idx = None  # matters to training alone, and need not be among the rows that are filled
+        self.vocabulary = int(table.get_parameter("weight").shape[0])
+        """Tokens that the model knows."""
+        self._translation: RemovableHandle | None = None
+        self.head, self._head = self._stream_head()
+        """Runs without being filled."""
 
     def block_name(self, index: int) -> str:
         """Of block `index`, in the whole model."""
@@ -97,6 +135,14 @@ class Skeleton:
             raise ArchitectureError(f"{prefix} ({type(self.blocks[index]).__name__}) holds no Linear")
         return tuple(found)
 
+    def head_linear(self) -> LinearInfo:
+        """The output head. ConfigError when it shares its weight with the embeddings, which are looked up row by row."""
+        if f"{self._head.name}.weight" not in self._stored:
+            raise ConfigError(
+                f"the output head {self._head.name} is tied to the embeddings and cannot be quantized alone; leave --head out"
+            )
+        return self._head
+
     def stored_name(self, name: str) -> str:
         """What the checkpoint calls the parameter `name`. CheckpointError when it has none."""
         if name not in self._stored:
@@ -117,8 +163,8 @@ class Skeleton:
     def read(self, stored: str) -> Tensor:
         """The tensor as stored. CheckpointError when it holds NaN or infinity, naming it."""
         tensor = self._weights.read(stored)
-        if tensor.is_floating_point() and not bool(torch.isfinite(tensor).all()):
-            raise CheckpointError(f"{self._weights.folder}: {stored} holds NaN or infinite values; get the model again")
+        for piece in torch.split(tensor.view(-1), _PIECE):
+            self._check_finite(stored, piece)
         return tensor
 
     def fill_block(self, index: int, without: Collection[str] = ()) -> nn.Module:
@@ -135,29 +181,58 @@ class Skeleton:
         for name, parameter in list(self.blocks[index].named_parameters()):
             _put(self.blocks[index], name, torch.empty_like(parameter, device="meta"))
 
-    def fill_outside(self, head: bool = False) -> None:
-        """Embeddings and what else is outside of the blocks; the output head only if asked for."""
-        output = self.model.get_output_embeddings()
+    def fill_outside(self, ids: Tensor) -> None:
+        """What is outside of the blocks, but for the output head; of the input embeddings only the tokens in `ids`."""
+        table = self.model.get_input_embeddings()
         for name, parameter in list(self.model.named_parameters(remove_duplicate=False)):
-            module = self.model.get_submodule(name.rpartition(".")[0])
-            if name.startswith(self.path + ".") or not parameter.is_meta or (module is output and not head):
+            if name.startswith(self.path + ".") or not parameter.is_meta:
                 continue
-            if module is output and name not in self._stored:
-                continue
-            _put(self.model, name, self.read(self.stored_name(name)).to(self.device, self.dtype))
-        if head and isinstance(output, nn.Module) and self._tied():
-            output.weight = self.model.get_input_embeddings().weight
+            stored = self.stored_name(name)
+            if parameter is table.weight:
+                value = self._fill_table(table, self._weights.read(stored), ids)
+                self._check_finite(stored, value)
+            else:
+                value = self.read(stored)
+            _put(self.model, name, value.to(self.device, self.dtype))
 
     def empty_outside(self) -> None:
         """Let everything outside of the blocks go."""
+        if self._translation is not None:
+            self._translation.remove()
         for name, parameter in list(self.model.named_parameters(remove_duplicate=False)):
             if not name.startswith(self.path + "."):
-                _put(self.model, name, torch.empty_like(parameter, device="meta"))
+                shape = self._weights.info(self.stored_name(name)).shape
+                _put(self.model, name, torch.empty(shape, dtype=parameter.dtype, device="meta"))
 
-    def _tied(self) -> bool:
+    def _fill_table(self, table: nn.Module, weight: Tensor, ids: Tensor) -> Tensor:
+        """The rows of the tokens in `ids`; the ids that the table is given are translated to these rows."""
+        tokens = torch.bincount(ids.flatten().cpu()).nonzero().flatten()
+        rows = torch.zeros(self.vocabulary, dtype=torch.int64)
+        rows[tokens] = torch.arange(len(tokens))
+        rows = rows.to(self.device)
+        self._translation = table.register_forward_pre_hook(lambda _, arguments: (rows[arguments[0]], *arguments[1:]))
+        return weight[tokens]
+
+    def _stream_head(self) -> tuple[StreamedHead, LinearInfo]:
+        """Put a `StreamedHead` in the place of the output head; returns it, and what was there."""
         output = self.model.get_output_embeddings()
         names = [name for name, module in self.model.named_modules() if module is output]
-        return bool(names) and f"{names[0]}.weight" not in self._stored
+        if not names or not isinstance(output, nn.Linear):
+            raise ArchitectureError(f"{self.config.model_type!r}: its output head is no Linear; not understood")
+        tables = [name for name, module in self.model.named_modules() if module is self.model.get_input_embeddings()]
+        owner = names[0] if f"{names[0]}.weight" in self._stored else tables[0]
+        stored = self.stored_name(f"{owner}.weight")
+        bias = self._stored.get(f"{names[0]}.bias")
+        rows = max(1, _PIECE // output.in_features)
+        head = StreamedHead(
+            lambda: self._weights.pieces(stored, rows), None if bias is None else self._weights.read(bias).clone()
+        )
+        self.model.set_output_embeddings(head)
+        return head, LinearInfo(names[0], names[0], output.out_features, output.in_features)
+
+    def _check_finite(self, stored: str, values: Tensor) -> None:
+        if values.is_floating_point() and not bool(torch.isfinite(values).all()):
+            raise CheckpointError(f"{self._weights.folder}: {stored} holds NaN or infinite values; get the model again")
 
     def _stored_name(self, name: str) -> str | None:
         """Checkpoints of base models leave out the prefix of the whole, or have one too many."""

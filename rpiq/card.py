@@ -35,7 +35,8 @@ def write_card(report: Report) -> str:
         f"# {report.source}, {scheme.bits} bits",
         "",
         f"Quantized with rpiq {report.versions['rpiq']}: {_METHODS[config.method]}. {scheme.bits} bits, {kind}, {size}.",
-        f"{len(report.linears)} Linears of {len(report.blocks)} blocks are quantized; kept as they were: "
+        f"{len(report.linears)} Linears{', the output head among them,' if config.head else ''} are quantized; "
+        "kept as they were: "
         f"{', '.join(report.kept) or 'nothing else'}.",
         f"{report.source_bytes / 1e6:,.1f} MB became {report.output_bytes / 1e6:,.1f} MB.",
         "",

@@ -32,13 +32,17 @@ def main(argv: Sequence[str] | None = None) -> int:
 
             commands.run(arguments)
     except RpiqError as error:
-        sys.stderr.write(f"rpiq: error: {' '.join(str(error).split())}\n")
+        sys.stderr.write(f"rpiq: error: {_one_line(str(error), error)}\n")
         return 2
-    except KeyboardInterrupt:
-        advice = "; go on with --resume" if arguments.command == "quantize" else ""
-        sys.stderr.write(f"rpiq: interrupted{advice}\n")
+    except KeyboardInterrupt as error:
+        sys.stderr.write(f"rpiq: {_one_line('interrupted', error)}\n")
         return 130
     return 0
+
+
+def _one_line(text: str, error: BaseException) -> str:
+    """`text`, and what else is known of the error: whether something can be gone on with."""
+    return " ".join("; ".join([text, *getattr(error, "__notes__", [])]).split())
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -149,6 +153,7 @@ def _add_quantize(commands: argparse._SubParsersAction[argparse.ArgumentParser])
     quantize.add_argument(
         "--sequence-length", type=_positive, default=2048, metavar="N", help="tokens in each (%(default)s)"
     )
+    quantize.add_argument("--head", action="store_true", help="quantize the output head too")
     quantize.add_argument("--seed", type=int, default=0, help="which rows of the text (%(default)s)")
     quantize.add_argument(
         "--set",

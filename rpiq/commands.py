@@ -48,6 +48,7 @@ def _quantize(arguments: argparse.Namespace) -> None:
         sequence_length=arguments.sequence_length,
         seed=arguments.seed,
         chat_template=arguments.chat_template,
+        head=arguments.head,
     )
     config = changed(config, arguments.set)
     if arguments.dry_run:

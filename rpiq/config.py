@@ -82,6 +82,9 @@ class QuantizationConfig:
     held_out: int = 8
     """Rows kept out of H for the guard, at most a quarter of `samples`; none when there are fewer than four."""
 
+    head: bool = False
+    """Quantize the output head too; not possible where it is tied to the embeddings."""
+
     def __post_init__(self) -> None:
         if self.method not in get_args(Method):
             raise ConfigError(f"there is no method {self.method!r}; choose {', '.join(get_args(Method))}")

@@ -28,7 +28,7 @@ _BETAS = (0.9, 0.95)
 """Of Adam: there are few steps, so that what it remembers has to be renewed fast."""
 _SAVE_STEPS = 8
 """After so many steps what was learned is saved."""
-_PIECE_TOKENS = 256
+PIECE_TOKENS = 256
 """Whose logits are in memory at once: with a vocabulary of 128,000 they take 130 MB, and several such matrices are needed."""
 
 
@@ -241,7 +241,7 @@ def divergence(pupil: Pupil, batch: int, learn: bool = False) -> float:
 
 
 def _pieces(hidden: Tensor) -> Iterator[slice]:
-    step = max(1, _PIECE_TOKENS // len(hidden))
+    step = max(1, PIECE_TOKENS // len(hidden))
     for first in range(0, hidden.shape[1], step):
         yield slice(first, min(first + step, hidden.shape[1]))
 

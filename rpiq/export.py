@@ -68,7 +68,7 @@ def export_gptq(folder: Path, out: Path) -> Path:
         "group_size": scheme.group_size,
         "sym": True,
         "desc_act": False,
-        "lm_head": False,
+        "lm_head": "lm_head" not in _config(folder)["quantization_config"]["ignore"],
         # GPTQModel's way to leave modules of a block as they are; vLLM reads it too.
         "dynamic": {f"-:^{re.escape(name)}$": {} for name in ignored},
     }

@@ -7,6 +7,8 @@ decided in `calibration`.
 
 from __future__ import annotations
 
+import math
+
 import torch
 from torch import Tensor
 
@@ -16,6 +18,8 @@ _MOST_DAMPING = 10.0
 """Beyond ten times the mean diagonal H says nothing any more."""
 _LEAST_DAMPING = 1e-6
 """Where to go on from nought."""
+_PIECE_ROWS = 256
+"""Rows of H that are copied at once: of 14,336 columns a whole copy takes 0.8 GB."""
 
 
 class Hessian:
@@ -82,16 +86,20 @@ def damped(H: Tensor, damping: float) -> Tensor:
 def factor(H: Tensor, damping: float, order: Tensor | None = None) -> tuple[Tensor, float]:
     """L lower triangular with L Lᵀ = H̃ `[in, in]`, and the damping that it took; `order` `[in]` takes the columns so.
 
-    The damping is raised tenfold until the factorisation succeeds. SolverError when even the largest does not help.
+    Takes the memory of one more H, no more. The damping is raised tenfold until the factorisation succeeds; SolverError when
+    even the largest does not help.
     """
-    matrix = H.clone() if order is None else H.index_select(0, order).index_select(1, order)
-    diagonal = matrix.diagonal().clone()
     used = damping
+    failed = torch.empty(0, dtype=torch.int32, device=H.device)
     while used <= max(damping, _MOST_DAMPING):
-        matrix.diagonal().copy_(raised(diagonal, used))
-        lower, failed = torch.linalg.cholesky_ex(matrix)
+        matrix = _ordered(H, order)
+        matrix.diagonal().copy_(raised(matrix.diagonal(), used))
+        # It is its own transpose, which is how LAPACK counts its entries: so the factor takes its place.
+        lower = matrix.mT
+        torch.linalg.cholesky_ex(lower, out=(lower, failed))
         if not int(failed) and bool(torch.isfinite(lower.diagonal()).all()):
             return lower, used
+        del matrix, lower
         used = max(used * 10, _LEAST_DAMPING)
     raise SolverError(
         f"H of {len(H)} columns cannot be factorised, not even with damping {used / 10:g}; "
@@ -103,11 +111,33 @@ def inverse_factor(H: Tensor, damping: float, order: Tensor | None = None) -> tu
     """R = U⁻¹ `[in, in]` for U the upper Cholesky factor of H̃⁻¹ = Uᵀ U, and the damping that it took.
 
     R is upper triangular with R Rᵀ = H̃, which is a Cholesky factorisation with the columns counted from the end: H̃ is
-    never inverted. `order` and errors as `factor`.
+    never inverted. `order`, memory and errors as `factor`.
     """
     columns = torch.arange(len(H), device=H.device) if order is None else order
     lower, used = factor(H, damping, columns.flip(0))
-    return lower.flip(0, 1), used
+    _turn(lower.mT.view(-1))
+    return lower, used
+
+
+def _ordered(H: Tensor, order: Tensor | None) -> Tensor:
+    """A copy of H with rows and columns in that order."""
+    if order is None:
+        return H.clone(memory_format=torch.contiguous_format)
+    result = torch.empty(H.shape, dtype=H.dtype, device=H.device)
+    for rows, piece in zip(torch.split(result, _PIECE_ROWS), torch.split(order, _PIECE_ROWS), strict=True):
+        torch.index_select(H.index_select(0, piece), 1, order, out=rows)
+    return result
+
+
+def _turn(values: Tensor) -> None:
+    """Reverse a row of values in place. For a matrix, row after row, that counts rows and columns from their ends."""
+    step = _PIECE_ROWS * math.isqrt(len(values))
+    for first in range(0, len(values) // 2, step):
+        last = min(first + step, len(values) // 2)
+        head, tail = values[first:last], values[len(values) - last : len(values) - first]
+        kept = head.flip(0)
+        head.copy_(tail.flip(0))
+        tail.copy_(kept)
 
 
 def raised(diagonal: Tensor, damping: float) -> Tensor:

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import shutil
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
 
@@ -24,6 +25,9 @@ from rpiq.result import BlockReport, Progress, Report, versions
 from rpiq.run import Run
 from rpiq.weights import Weights
 from rpiq.writer import QuantizedWriter
+
+_NO_MEMORY = "can't allocate memory"
+"""What torch says when the operating system gives the processor no more; for a GPU it has an exception of its own."""
 
 
 def quantize(
@@ -57,11 +61,17 @@ def quantize(
             )
             budget.check_memory(run.plan)
             _check_disk(writer, run.plan)
-            return run.to_folder(writer, source, resumed)
-    except (RpiqError, KeyboardInterrupt):
+            with _out_of_memory_explained():
+                return run.to_folder(writer, source, resumed)
+    except (RpiqError, KeyboardInterrupt) as error:
         # What was committed is worth keeping; an empty folder is not.
-        if not writer.committed:
+        if out.exists():
+            error.add_note(f"{out} is written, but not checked")
+        elif writer.committed:
+            error.add_note(f"{len(writer.committed)} finished parts are kept beside {out}: go on with --resume")
+        else:
             writer.abandon()
+            error.add_note("nothing was finished yet, so nothing is kept")
         raise
 
 
@@ -77,7 +87,27 @@ def rehearse(
     started = time.monotonic()
     with Weights(source, progress=_conversion(report, started)) as weights:
         run = Run(weights, config, calibration, choose_device(device), MemoryActivations(), report, started)
-        return run.plan, run.rehearse()
+        with _out_of_memory_explained():
+            return run.plan, run.rehearse()
+
+
+@contextmanager
+def _out_of_memory_explained() -> Iterator[None]:
+    """ResourceError for what torch says in several ways when there is no more memory."""
+    try:
+        yield
+    except (torch.OutOfMemoryError, MemoryError) as error:
+        failed: BaseException = error
+    except RuntimeError as error:
+        if _NO_MEMORY not in str(error):
+            raise
+        failed = error
+    else:
+        return
+    line = (str(failed).splitlines() or [""])[0]
+    raise ResourceError(
+        f"no memory is left ({line}); close other programs, choose a smaller --sequence-length, or another --device"
+    ) from failed
 
 
 def _conversion(report: Callable[[Progress], None] | None, started: float) -> Callable[[int, int], None] | None:

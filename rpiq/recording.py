@@ -100,6 +100,27 @@ def logits(skeleton: Skeleton, ids: Tensor, hidden: Tensor) -> Tensor:
         _restore(skeleton, recorders)
 
 
+def head_input(skeleton: Skeleton, ids: Tensor, hidden: Tensor) -> Tensor:
+    """What the output head receives when `hidden` comes out of the last block: `[rows, sequence length, in]`.
+
+    The weights outside of the blocks must be filled.
+    """
+    seen: list[Tensor] = []
+
+    def hook(_: nn.Module, args: tuple[Any, ...]) -> None:
+        seen.append(args[0])
+        raise _StopError
+
+    handle = skeleton.head.register_forward_pre_hook(hook)
+    try:
+        logits(skeleton, ids, hidden)
+    except _StopError:
+        pass
+    finally:
+        handle.remove()
+    return seen[0]
+
+
 def differ(left: Any, right: Any) -> bool:
     """Whether two recorded values differ, tensors looked into."""
     if isinstance(left, Call) and isinstance(right, Call):

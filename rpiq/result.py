@@ -29,7 +29,7 @@ class Progress:
     """One step of a run."""
 
     stage: str
-    """conversion (of a GGUF file), calibration, block, saving, checking or done."""
+    """conversion (of a GGUF file), calibration, block, distillation, head, saving, checking or done."""
     block: int
     """Blocks finished so far; in a conversion, tensors."""
     blocks: int
@@ -159,6 +159,10 @@ def versions() -> dict[str, str]:
 
 def peak_memory() -> int:
     """Most bytes that this process has had resident so far, and on the GPU."""
+    return peak_host_memory() + (torch.cuda.max_memory_allocated() if torch.cuda.is_available() else 0)
+
+
+def peak_host_memory() -> int:
+    """Most bytes that this process has had resident in the host's memory so far."""
     unit = 1 if sys.platform == "darwin" else 1024
-    resident = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit
-    return resident + (torch.cuda.max_memory_allocated() if torch.cuda.is_available() else 0)
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit

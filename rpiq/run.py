@@ -24,8 +24,9 @@ from rpiq.card import write_card
 from rpiq.config import QuantizationConfig
 from rpiq.distill import Distillation, Rows, distill
 from rpiq.errors import ArchitectureError, CheckpointError, ResourceError
+from rpiq.head import PIECE, pieces_of, solve_head
 from rpiq.layout import SCALE
-from rpiq.recording import Call, differ, input_groups, logits, record
+from rpiq.recording import Call, differ, head_input, input_groups, logits, record
 from rpiq.result import (
     REPORT_FILE,
     BlockReport,
@@ -39,13 +40,13 @@ from rpiq.result import (
 )
 from rpiq.solve import Passes, Solved, output_error, put_all, solve_block
 from rpiq.student import Lesson, Student, scaled_blocks
-from rpiq.verify import same_as_stored, verify
+from rpiq.verify import MOST_TOKENS, same_as_stored, verify
 from rpiq.weights import Weights
 from rpiq.writer import QuantizedWriter
 
-_BATCH_TOKENS = 1024
-"""Tokens that run through a block at once."""
-_OUTSIDE = "outside of the blocks"
+_OUTSIDE = "outside of the blocks, part"
+_OUTSIDE_BYTES = 1 << 28
+"""Of the tensors outside of the blocks that are committed together."""
 _DISTILLED = "distillation"
 
 
@@ -83,11 +84,13 @@ class Run:
         count = len(self._skeleton.blocks)
         self._tell("calibration", 0)
         with torch.no_grad():
-            self._embed(write=_OUTSIDE not in writer.committed)
-            if _OUTSIDE not in writer.committed:
-                for name in self._skeleton.outside():
-                    writer.add_plain(name, self._skeleton.read(name))
-                writer.commit(_OUTSIDE)
+            self._embed(write=not writer.committed)
+            for number, names in enumerate(self._outside()):
+                key = f"{_OUTSIDE} {number}"
+                if key not in writer.committed:
+                    for name in names:
+                        writer.add_plain(name, self._skeleton.read(name))
+                    writer.commit(key)
             blocks = []
             for index in range(count):
                 key = self._skeleton.block_name(index)
@@ -100,17 +103,17 @@ class Run:
                 self._forget(index)
                 self._done += 1
                 blocks.append(block)
-            row = self._calibration.ids[:1]
-            if self._config.distills:
-                distillation, wanted = self._distill(writer, row)
-            else:
-                distillation, wanted = None, self._logits(count, row)
+            row = self._calibration.ids[:1, :MOST_TOKENS]
+            distillation, hidden = self._distill(writer) if self._config.distills else (None, self._last(count))
+            if self._config.head:
+                blocks.append(self._head(writer, count))
             self._tell("saving", count)
+            wanted = self._logits(hidden[:1, : row.shape[1]], row)
         facts = self._facts(source, blocks, distillation, resumed)
         writer.add_file("README.md", write_card(facts))
         writer.finish(self._weights.folder)
         self._tell("checking", count)
-        check = verify(writer.folder, row, wanted)
+        check = verify(writer.folder, row, wanted, self._skeleton.device)
         seconds = time.monotonic() - self._started
         report = self._facts(source, blocks, distillation, resumed, check, seconds)
         report.write(writer.folder / REPORT_FILE)
@@ -139,20 +142,36 @@ class Run:
             self._kinds += ["held", "held-full"]
 
     def _check_ids(self) -> None:
-        vocabulary = self._skeleton.model.get_input_embeddings().get_parameter("weight").shape[0]
         largest = int(self._calibration.ids.max())
-        if largest >= vocabulary:
+        if largest >= self._skeleton.vocabulary:
             raise CheckpointError(
-                f"{self._weights.folder}: the tokenizer makes the token {largest}, the model knows {vocabulary}; "
+                f"{self._weights.folder}: the tokenizer makes the token {largest}, "
+                f"the model knows {self._skeleton.vocabulary}; "
                 "they are not of one model"
             )
 
+    def _outside(self) -> list[list[str]]:
+        """Names of the tensors outside of the blocks, in parts that are committed together."""
+        parts: list[list[str]] = []
+        room = 0
+        head = self._skeleton.stored_name(f"{self._skeleton.head_linear().name}.weight") if self._config.head else None
+        for name in self._skeleton.outside():
+            if name == head:
+                continue
+            size = self._weights.info(name).size_bytes
+            if not parts or size > room:
+                parts.append([])
+                room = _OUTSIDE_BYTES
+            parts[-1].append(name)
+            room -= size
+        return parts
+
     def _batches(self, ids: Tensor) -> tuple[Tensor, ...]:
-        return torch.split(ids, max(1, _BATCH_TOKENS // ids.shape[1])) if len(ids) else ()
+        return torch.split(ids, max(1, budget.BATCH_TOKENS // ids.shape[1])) if len(ids) else ()
 
     def _embed(self, write: bool) -> None:
         """Run the embeddings; learn what every block is called with, and store what goes into the first."""
-        self._skeleton.fill_outside()
+        self._skeleton.fill_outside(self._calibration.ids)
 
         def first(ids: Tensor) -> Iterator[Tensor]:
             for batch in self._batches(ids):
@@ -241,8 +260,8 @@ class Run:
             if stored not in packed:
                 writer.add_plain(stored, self._skeleton.read(stored))
 
-    def _distill(self, writer: QuantizedWriter, row: Tensor) -> tuple[Distillation, Tensor]:
-        """Stage 3, and the logits of the finished model for `row`, the beginning of the first calibration row."""
+    def _distill(self, writer: QuantizedWriter) -> tuple[Distillation, Tensor]:
+        """Stage 3, and what the finished blocks make of the first batch. The output head is in full precision here."""
         skeleton, config = self._skeleton, self._config
         batches, held = self._batches(self._train), self._batches(self._held)
 
@@ -256,13 +275,13 @@ class Run:
             self._tell("distillation", len(skeleton.blocks), f"step {step}/{config.distill_steps}", left)
 
         tell(0)
-        skeleton.fill_outside(head=True)
-        with scaled_blocks(skeleton, lambda name: writer.linear(stored(name))) as linears:
+        skeleton.fill_outside(self._calibration.ids)
+        with skeleton.head.resident(), scaled_blocks(skeleton, lambda name: writer.linear(stored(name))) as linears:
             student = Student(skeleton, self._lessons(batches, "train") + self._lessons(held, "held"))
             if _DISTILLED in writer.committed:
                 result = read_distillation(writer.committed[_DISTILLED])
             else:
-                same_as_stored(student.hidden(0), self._activations.batch(_stage(len(skeleton.blocks), "train"), 0))
+                same_as_stored(student.hidden(0), self._last(len(skeleton.blocks)))
                 rows = Rows(len(batches), len(held))
                 state = writer.scratch / "distillation.safetensors"
                 settings = (config.distill_steps, config.distill_rate, config.seed)
@@ -271,10 +290,13 @@ class Run:
                     writer.replace(f"{stored(name)}.{SCALE}", module.settle().scale.to(self._stored_dtype(name)))
                 writer.commit(_DISTILLED, asdict(result))
             with torch.no_grad():
-                hidden = student.hidden(0)[:1, : row.shape[1]]
-                wanted = logits(skeleton, row.to(skeleton.device), hidden).float().cpu()
+                hidden = student.hidden(0)
         skeleton.empty_outside()
-        return result, wanted
+        return result, hidden
+
+    def _last(self, count: int) -> Tensor:
+        """What came out of the last block for the first batch."""
+        return self._activations.batch(_stage(count, "train"), 0).to(self._skeleton.device)
 
     def _lessons(self, batches: Sequence[Tensor], kind: str) -> list[Callable[[], Lesson]]:
         """What stage 3 learns from, or is judged by: each is read from the disk when it is called."""
@@ -287,10 +309,37 @@ class Run:
 
         return [partial(lesson, number) for number in range(len(batches))]
 
-    def _logits(self, count: int, ids: Tensor) -> Tensor:
-        """Of the quantized model in memory, for the first calibration row."""
-        hidden = next(self._activations.read(_stage(count, "train")))[:1].to(self._skeleton.device)
-        self._skeleton.fill_outside(head=True)
+    def _head(self, writer: QuantizedWriter, count: int) -> BlockReport:
+        """Quantize the output head; a resumed run that has it already does so again, to compare with its logits."""
+        started = time.monotonic()
+        skeleton = self._skeleton
+        head = skeleton.head_linear()
+        self._tell("head", count, head.name)
+        skeleton.fill_outside(self._calibration.ids)
+        dtype = self._stored_dtype(head.name)
+        stored = skeleton.stored_name(f"{head.name}.weight")
+        pieces = self._weights.pieces(stored, max(1, PIECE // head.in_features))
+        train, held = self._head_inputs(count, "train"), self._head_inputs(count, "held")
+        solved, guard = solve_head(head, pieces, train, held, dtype, self._config, time.monotonic)
+        skeleton.empty_outside()
+        seconds = time.monotonic() - started
+        report = BlockReport(head.name, (solved.report,), (guard,) if guard else (), None, seconds)
+        if head.name not in writer.committed:
+            writer.add(stored.removesuffix(".weight"), solved.codes, solved.grid, dtype)
+            writer.commit(head.name, asdict(report))
+        skeleton.head.pieces = lambda: pieces_of(solved)
+        return report
+
+    def _head_inputs(self, count: int, kind: str) -> Iterator[Tensor]:
+        ids = self._batches(self._held if kind == "held" else self._train)
+        states = self._activations.read(_stage(count, kind)) if len(ids) else ()
+        for batch, hidden in zip(ids, states, strict=True):
+            device = self._skeleton.device
+            yield head_input(self._skeleton, batch.to(device), hidden.to(device))
+
+    def _logits(self, hidden: Tensor, ids: Tensor) -> Tensor:
+        """Of the quantized model in memory, for `ids`, of which the blocks have made `hidden`."""
+        self._skeleton.fill_outside(self._calibration.ids)
         result = logits(self._skeleton, ids.to(self._skeleton.device), hidden).float().cpu()
         self._skeleton.empty_outside()
         return result

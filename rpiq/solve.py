@@ -117,7 +117,9 @@ def solve_block(
         for linear in group:
             on_linear(linear.name)
             try:
-                stages = _solve(weight_of(block, linear), linear, moments, last, dtypes[linear.name], config, clock)
+                stages = solve_linear(
+                    weight_of(block, linear), linear, moments, last, dtypes[linear.name], config, clock
+                )
             except SolverError as error:
                 raise SolverError(f"{linear.name}: {error}") from error
             first.append(stages[0])
@@ -126,7 +128,11 @@ def solve_block(
         guard = _choose(block, first, second, rows) if config.method == "rpiq" else None
         if guard is not None:
             guards.append(guard)
-        kept = second if guard is None or guard.kept else [_rejected(*pair) for pair in zip(first, second, strict=True)]
+        kept = (
+            second
+            if guard is None or guard.kept
+            else [without_stage2(*pair) for pair in zip(first, second, strict=True)]
+        )
         put_all(block, kept)
         solved += kept
     return solved, guards
@@ -158,7 +164,7 @@ def output_error(block: nn.Module, batches: Iterable[tuple[Tensor, Call]], targe
 
 
 @dataclass(frozen=True)
-class _Moments:
+class Moments:
     """What the inputs of one group of Linears have been."""
 
     all: Hessian
@@ -173,10 +179,10 @@ def _gather(
     groups: Sequence[Sequence[LinearInfo]],
     rows: Passes,
     config: QuantizationConfig,
-) -> tuple[list[_Moments], list[Tensor]]:
+) -> tuple[list[Moments], list[Tensor]]:
     """The moments of each group, all in one pass, and the inputs of the last batch alone, `[tokens, in]` each."""
     firsts = [group[0] for group in groups]
-    moments: list[_Moments] = []
+    moments: list[Moments] = []
     inputs: list[Tensor] = []
     full = rows.full() if rows.full is not None and original is not None else None
     for hidden, call in rows.hidden():
@@ -185,7 +191,7 @@ def _gather(
         if not moments:
             device, crosses = hidden.device, full is not None
             moments = [
-                _Moments(
+                Moments(
                     Hessian(linear.in_features, device=device),
                     Hessian(linear.in_features, cross=True, device=device) if crosses else None,
                 )
@@ -208,10 +214,10 @@ def _size(x: Tensor) -> Tensor:
     return torch.where(size > 0, size, 1.0)
 
 
-def _solve(
+def solve_linear(
     weight: Tensor,
     linear: LinearInfo,
-    moments: _Moments,
+    moments: Moments,
     last: Tensor,
     dtype: torch.dtype,
     config: QuantizationConfig,
@@ -263,6 +269,6 @@ def _choose(block: nn.Module, first: list[Solved], second: list[Solved], rows: P
     return GuardReport(tuple(one.linear.name for one in first), before, after, after <= before)
 
 
-def _rejected(first: Solved, second: Solved) -> Solved:
+def without_stage2(first: Solved, second: Solved) -> Solved:
     """Stage 1, with what stage 2 had tried in its report."""
     return replace(first, report=replace(second.report, loss_final=first.report.loss_stage1, changed_codes=0.0))

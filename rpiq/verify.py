@@ -19,8 +19,8 @@ from rpiq.result import Check
 MOST_LOGITS_ERROR = 0.1
 """Rounding of a model in bfloat16 stays well below; a Linear that is mixed up does not."""
 _NEW_TOKENS = 8
-_MOST_TOKENS = 256
-"""Of the row: enough to notice any mistake."""
+MOST_TOKENS = 256
+"""Of a row that are compared: enough to notice any mistake."""
 
 
 def same_as_stored(found: Tensor, wanted: Tensor) -> None:
@@ -29,7 +29,8 @@ def same_as_stored(found: Tensor, wanted: Tensor) -> None:
     VerificationError when the tokens are too far apart to be rounding.
     """
     wanted = wanted.to(found.device)
-    error = float(((found - wanted).norm(dim=-1) / wanted.norm(dim=-1)).mean())
+    size = wanted.norm(dim=-1).clamp(min=torch.finfo(torch.float32).tiny)
+    error = float(((found - wanted).norm(dim=-1) / size).mean())
     if not error <= MOST_LOGITS_ERROR:
         raise VerificationError(
             f"what was written does not compute what the quantized blocks computed: hidden states differ by {error:.1%}; "
@@ -37,13 +38,12 @@ def same_as_stored(found: Tensor, wanted: Tensor) -> None:
         )
 
 
-def verify(folder: Path, ids: Tensor, wanted: Tensor) -> Check:
-    """Compare the model in `folder` on `ids` `[1, sequence length]` with its logits in memory, `wanted`.
+def verify(folder: Path, ids: Tensor, wanted: Tensor, device: torch.device) -> Check:
+    """Compare the model in `folder` on `ids` `[1, at most MOST_TOKENS]` with its logits in memory, `wanted`; on `device`.
 
     VerificationError when they are too far apart to be rounding, or the model generates nothing.
     """
-    ids, wanted = ids[:, :_MOST_TOKENS], wanted[:, :_MOST_TOKENS]
-    model = load(folder)
+    model = load(folder, device)
     with torch.inference_mode():
         found = model(input_ids=ids.to(model.device)).logits.float().cpu()
         beginning = ids[:, : max(1, ids.shape[1] // 2)].to(model.device)

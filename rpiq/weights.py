@@ -10,8 +10,8 @@ import hashlib
 import json
 import shutil
 import tempfile
-from collections.abc import Callable
-from contextlib import ExitStack
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -30,7 +30,7 @@ _VERSION = "2"
 
 
 class Weights:
-    """Lazy tensors of one model; a context manager. Only one shard is open at any time."""
+    """Lazy tensors of one model; a context manager. No shard stays open: what is read lives as long as its tensor."""
 
     def __init__(
         self,
@@ -49,9 +49,6 @@ class Weights:
         ResourceError when the converted copy cannot be written.
         """
         self._cleanup = ExitStack()
-        self._shard = ExitStack()
-        self._file: Path | None = None
-        self._opened: Any = None  # safetensors has no public type for it
         self.checkpoint = read(source)
         """The headers of what is read; for a GGUF source those of the converted copy."""
         self.folder = source if source.is_dir() else source.parent
@@ -82,26 +79,34 @@ class Weights:
         return self._tensors[name]
 
     def read(self, name: str) -> Tensor:
-        """The tensor on the CPU, as stored. CheckpointError when there is none of this name or its shard is damaged."""
-        file = self.info(name).file
-        try:
-            if file != self._file:
-                self._close_shard()
-                self._opened = self._shard.enter_context(safe_open(file, framework="pt"))
-                self._file = file
-            tensor: Tensor = self._opened.get_tensor(name)
-        except (SafetensorError, OSError) as error:
-            raise CheckpointError(f"{file} cannot be read at {name} ({error}); get the checkpoint again") from error
+        """The tensor on the CPU, as stored. CheckpointError when there is none of this name or its shard is damaged.
+
+        Its memory is the file's own, so that only what is used of it becomes resident, and is let go with it.
+        """
+        with self._opened(name) as shard:
+            tensor: Tensor = shard.get_tensor(name)
         return tensor
 
+    def pieces(self, name: str, rows: int) -> Iterator[Tensor]:
+        """The tensor in pieces of at most `rows` rows, each let go before the next is read. Errors as `read`."""
+        for first in range(0, self.info(name).shape[0], rows):
+            with self._opened(name) as shard:
+                piece: Tensor = shard.get_slice(name)[first : first + rows]
+            yield piece
+
     def close(self) -> None:
-        """Close the open shard; remove the temporary folder, if there is one."""
-        self._close_shard()
+        """Remove the temporary folder, if there is one."""
         self._cleanup.close()
 
-    def _close_shard(self) -> None:
-        self._shard.close()
-        self._file = self._opened = None
+    @contextmanager
+    def _opened(self, name: str) -> Iterator[Any]:  # safetensors has no public type for it
+        """The shard of `name`. Opened anew for each tensor, in 0.1 ms: pages stay resident as long as it is open."""
+        file = self.info(name).file
+        try:
+            with safe_open(file, framework="pt") as shard:
+                yield shard
+        except (SafetensorError, OSError) as error:
+            raise CheckpointError(f"{file} cannot be read at {name} ({error}); get the checkpoint again") from error
 
     def __enter__(self) -> Weights:
         return self

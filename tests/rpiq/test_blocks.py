@@ -41,14 +41,14 @@ def test_blocks_one_by_one_are_the_model(tmp_path: Path, name: str) -> None:
     wanted = whole(input_ids=IDS, use_cache=False).logits
     with Weights(folder) as weights:
         skeleton = Skeleton(weights, torch.float32, CPU)
-        skeleton.fill_outside()
+        skeleton.fill_outside(IDS)
         hidden, calls = record(skeleton, IDS)
         skeleton.empty_outside()
         for index, call in enumerate(calls):
             hidden = call(skeleton.fill_block(index), hidden)
             skeleton.empty_block(index)
             assert all(parameter.is_meta for parameter in skeleton.model.parameters()), "one block resident at a time"
-        skeleton.fill_outside(head=True)
+        skeleton.fill_outside(IDS)
         assert torch.allclose(logits(skeleton, IDS, hidden), wanted, atol=1e-4)
 
 
@@ -66,7 +66,7 @@ def test_blocks_one_by_one_are_the_model(tmp_path: Path, name: str) -> None:
 def test_linears_that_share_an_input(tmp_path: Path, name: str, groups: list[set[str]]) -> None:
     with Weights(write_model(tmp_path, ALL[name])) as weights:
         skeleton = Skeleton(weights, torch.float32, CPU)
-        skeleton.fill_outside()
+        skeleton.fill_outside(IDS)
         hidden, calls = record(skeleton, IDS)
         found = input_groups(skeleton.fill_block(1), skeleton.linears(1), hidden, calls[1])
     names = [{linear.local.rpartition(".")[2] for linear in group} for group in found]

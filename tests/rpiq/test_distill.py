@@ -106,7 +106,7 @@ def test_the_divergence_is_the_definition_and_falls() -> None:
 def test_pieces_give_the_gradient_of_the_whole(monkeypatch: pytest.MonkeyPatch) -> None:
     gradients = []
     for tokens in (7, 10_000):
-        monkeypatch.setattr(module, "_PIECE_TOKENS", tokens)
+        monkeypatch.setattr(module, "PIECE_TOKENS", tokens)
         pupil = Pupil()
         divergence(pupil, 0, learn=True)
         gradients.append(pupil.linears["first"].change.grad)

@@ -7,8 +7,12 @@ import pytest
 import torch
 from torch import Tensor
 
+from rpiq.config import Scheme
 from rpiq.errors import SolverError
+from rpiq.gptq import gptq
+from rpiq.grid import dequantize, fit_grid
 from rpiq.hessian import Hessian, damped, factor, inverse_factor
+from rpiq.refine import objective, refine
 
 
 def inputs(rows: int = 96, width: int = 24, seed: int = 0, dtype: torch.dtype = torch.float64) -> Tensor:
@@ -38,6 +42,30 @@ def test_sums_in_float64_keep_what_float32_loses() -> None:
         errors[dtype] = float((hessian.matrix.double() - exact).norm() / exact.norm())
     assert errors[torch.float64] < 1e-13
     assert 1e-9 < errors[torch.float32] < 1e-4
+
+
+def test_what_float32_loses_does_not_matter_to_the_solvers() -> None:
+    """Many batches, with a few channels a hundred times louder than the rest, as in real models."""
+    generator = torch.Generator().manual_seed(5)
+    loudness = torch.ones(128)
+    loudness[[3, 70]] = 100.0
+    mix = torch.randn(128, 128, generator=generator) * loudness
+    weight = torch.randn(48, 128, generator=generator)
+    moments = {dtype: Hessian(128, dtype) for dtype in (torch.float32, torch.float64)}
+    for _ in range(100):
+        x = torch.randn(256, 128, generator=generator) @ mix
+        for hessian in moments.values():
+            hessian.add(x)
+    exact = moments[torch.float64].matrix
+    results = {}
+    for dtype, hessian in moments.items():
+        grid = fit_grid(weight, Scheme(4, 32), hessian.matrix.diagonal(), search=True)
+        first = gptq(weight, hessian.matrix, grid)
+        results[dtype] = refine(weight, first.codes, first.grid, hessian.matrix)
+    losses = [objective(dequantize(one.codes, one.grid), weight, exact) for one in results.values()]
+    assert losses[0] == pytest.approx(losses[1], rel=2e-3)
+    same = results[torch.float32].codes == results[torch.float64].codes
+    assert float(same.double().mean()) > 0.99
 
 
 def test_cross_moments_pair_the_rows() -> None:
@@ -91,6 +119,32 @@ def test_inverse_factor_belongs_to_the_inverse() -> None:
     torch.testing.assert_close(R @ R.T, ordered)
     U = torch.linalg.cholesky(torch.linalg.inv(ordered), upper=True)
     torch.testing.assert_close(torch.linalg.inv(R), U)
+
+
+@pytest.mark.parametrize("size", [1, 2, 5, 300, 601])
+@pytest.mark.parametrize("ordered", [False, True])
+def test_factors_of_any_size(size: int, ordered: bool) -> None:
+    """In place and in pieces, of odd and even sizes, and H itself is left as it was."""
+    x = inputs(size + 8, size)
+    H = x.T @ x
+    before = H.clone()
+    order = torch.randperm(size, generator=torch.Generator().manual_seed(size)) if ordered else torch.arange(size)
+    wanted = damped(H, 0.01)[order][:, order]
+    lower, _ = factor(H, 0.01, order if ordered else None)
+    torch.testing.assert_close(lower, torch.linalg.cholesky(wanted))
+    R, _ = inverse_factor(H, 0.01, order if ordered else None)
+    assert torch.equal(R, R.triu())
+    torch.testing.assert_close(R @ R.T, wanted)
+    assert torch.equal(H, before)
+
+
+def test_a_matrix_that_lies_otherwise_in_memory() -> None:
+    H = inputs().T @ inputs()
+    order = torch.randperm(24, generator=torch.Generator().manual_seed(3))
+    for other in (H.T, torch.stack((H, H), -1)[..., 0]):
+        assert not other.is_contiguous()
+        torch.testing.assert_close(inverse_factor(other, 0.01, order)[0], inverse_factor(H, 0.01, order)[0])
+        torch.testing.assert_close(inverse_factor(other, 0.01)[0], inverse_factor(H, 0.01)[0])
 
 
 def test_failing_factorisation_raises_the_damping_and_says_so() -> None:
