@@ -6,12 +6,12 @@ The files are those of tweet_sentiment_multilingual: one tweet a line, and besid
 from __future__ import annotations
 
 from collections.abc import Callable
+from copy import deepcopy
 from dataclasses import dataclass
 from pathlib import Path
-from typing import cast
+from typing import Any
 
 import torch
-from torch import Tensor
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 from rpiq.errors import EvaluationError
@@ -79,9 +79,11 @@ def sentiment(
     with torch.inference_mode():
         for number, (text, label) in enumerate(tweets, 1):
             prompt = [int(t) for t in tokenizer(PROMPT.format(labels=", ".join(LABELS), text=text))["input_ids"]]
-            scores = [_likelihood(model, prompt, answer) for answer in answers]
+            # The prompt is read once: what is asked of it afterwards goes on from the cache.
+            read = model(input_ids=torch.tensor([prompt], device=model.device), use_cache=True)
+            scores = [_likelihood(model, read, answer) for answer in answers]
             likely += scores.index(max(scores)) == label
-            answer = _first_label(_generate(model, tokenizer, prompt))
+            answer = _first_label(str(tokenizer.decode(_greedy(model, read), skip_special_tokens=True)))
             named += answer == label
             silent += answer is None
             if progress is not None:
@@ -90,19 +92,26 @@ def sentiment(
     return Sentiment(count, likely / count, named / count, silent / count)
 
 
-def _likelihood(model: PreTrainedModel, prompt: list[int], answer: list[int]) -> float:
-    """log p(answer | prompt), the sum over its tokens."""
-    ids = torch.tensor([prompt + answer], device=model.device)
-    logits = model(input_ids=ids, use_cache=False).logits[0, len(prompt) - 1 : -1].float()
-    picked = logits.log_softmax(-1).gather(1, ids[0, len(prompt) :, None])
+def _likelihood(model: PreTrainedModel, read: Any, answer: list[int]) -> float:
+    """log p(answer | prompt), the sum over its tokens; `read` is the model's output for the prompt, and is left as it is."""
+    logits = read.logits[0, -1:].float()
+    if len(answer) > 1:
+        before = torch.tensor([answer[:-1]], device=model.device)
+        more = model(input_ids=before, past_key_values=deepcopy(read.past_key_values), use_cache=True).logits[0].float()
+        logits = torch.cat((logits, more))
+    picked = logits.log_softmax(-1).gather(1, torch.tensor(answer, device=logits.device)[:, None])
     return float(picked.sum())
 
 
-def _generate(model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, prompt: list[int]) -> str:
-    ids = torch.tensor([prompt], device=model.device)
-    generate = cast(Callable[..., Tensor], model.generate)  # which transformers leaves untyped
-    output = generate(ids, attention_mask=torch.ones_like(ids), max_new_tokens=_NEW_TOKENS, do_sample=False)
-    return str(tokenizer.decode(output[0, len(prompt) :], skip_special_tokens=True))
+def _greedy(model: PreTrainedModel, read: Any) -> list[int]:
+    """The likeliest tokens after the prompt, one after the other; goes on in the cache of `read`."""
+    ends = model.generation_config.eos_token_id if model.generation_config is not None else None
+    tokens = [int(read.logits[0, -1].argmax())]
+    while len(tokens) < _NEW_TOKENS and tokens[-1] not in (ends if isinstance(ends, list) else [ends]):
+        last = torch.tensor([tokens[-1:]], device=model.device)
+        read = model(input_ids=last, past_key_values=read.past_key_values, use_cache=True)
+        tokens.append(int(read.logits[0, -1].argmax()))
+    return tokens
 
 
 def _first_label(answer: str) -> int | None:

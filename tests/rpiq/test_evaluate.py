@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 import torch
@@ -101,6 +101,7 @@ class Answers:
     """A model that always answers with one word of a tokenizer whose words are the labels."""
 
     device = torch.device("cpu")
+    generation_config = None
 
     def __init__(self, token: int, vocabulary: int = 96) -> None:
         self._token, self._vocabulary = token, vocabulary
@@ -108,10 +109,7 @@ class Answers:
     def __call__(self, input_ids: torch.Tensor, **_: Any) -> Any:
         scores = torch.zeros(*input_ids.shape, self._vocabulary)
         scores[..., self._token] = 9
-        return type("Output", (), {"logits": scores})
-
-    def generate(self, ids: torch.Tensor, **_: Any) -> torch.Tensor:
-        return torch.cat([ids, torch.full((1, 1), self._token)], 1)
+        return type("Output", (), {"logits": scores, "past_key_values": None})
 
 
 class Words:
@@ -136,10 +134,44 @@ def test_sentiment_counts(token: int, accuracy: float | None, unanswered: float)
         assert found.likelihood_accuracy == accuracy
 
 
-def test_sentiment_with_a_real_model(model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase) -> None:
-    found = sentiment(model, tokenizer, [("w1 w2", 0), ("w3", 2)])
-    assert found.tweets == 2
-    assert 0 <= found.generation_accuracy <= 1 - found.unanswered
+class Spoken:
+    """Prompts are the words of the tiny tokenizer; the labels are of one, two and three of them; remembers what is decoded."""
+
+    _labels: ClassVar = {" negative": [5], " neutral": [9, 7], " positive": [8, 3, 6]}
+
+    def __init__(self) -> None:
+        self.answers: list[list[int]] = []
+
+    def __call__(self, text: str, **_: Any) -> dict[str, list[int]]:
+        words = text.partition("Text: ")[2].split()
+        return {
+            "input_ids": self._labels.get(text)
+            or [10, 11] + [int(word[1:]) + 3 for word in words if word[1:].isdigit()]
+        }
+
+    def decode(self, ids: list[int], **_: Any) -> str:
+        self.answers.append(ids)
+        return "neutral"
+
+
+@pytest.mark.parametrize("architecture", ["llama", "opt"])
+def test_sentiment_is_what_whole_texts_give(tmp_path: Path, architecture: str) -> None:
+    """Going on from the cache gives the answers of transformers' own generation, and the likelihoods of whole texts."""
+    real = load(write_model(tmp_path, CONFIGS[architecture]), dtype=torch.float32)
+    tokenizer = Spoken()
+    texts = ["w1 w2 w40", "w3", "w50 w60 w70 w80", "w5 w5", "w7 w30"]
+    prompts = [tokenizer(f"Text: {text} Answer:")["input_ids"] for text in texts]
+    labels = []
+    for prompt in prompts:
+        whole = [sum(losses(real, prompt + answer)[len(prompt) - 1 :]) for answer in Spoken._labels.values()]
+        labels.append(whole.index(min(whole)))
+    found = sentiment(real, tokenizer, list(zip(texts, labels, strict=True)))  # type: ignore[arg-type]
+    assert found.likelihood_accuracy == 1
+    assert found.generation_accuracy == labels.count(1) / 5
+    for prompt, answer in zip(prompts, tokenizer.answers, strict=True):
+        ids = torch.tensor([prompt])
+        wanted = real.generate(ids, attention_mask=torch.ones_like(ids), max_new_tokens=5, do_sample=False)  # type: ignore[operator]
+        assert answer == wanted[0, len(prompt) :].tolist()
 
 
 def test_tweets_are_read_with_their_labels(tmp_path: Path) -> None:
