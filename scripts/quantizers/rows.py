@@ -128,7 +128,7 @@ class Cache:
         found: dict[Setting, list[Run]] = {}
         for path in sorted(self._folder.glob("run-*.json")):
             run = _read(path)
-            if run.protocol == protocol and versions.get(run.setting.tool) == run.setting.version:
+            if run and run.protocol == protocol and versions.get(run.setting.tool) == run.setting.version:
                 found.setdefault(run.setting, []).append(run)
         rows = [Row(setting, tuple(sorted(runs, key=lambda run: run.seed))) for setting, runs in found.items()]
         return sorted(rows, key=_order)
@@ -217,7 +217,11 @@ def _digest(values: dict[str, Any]) -> str:
     return hashlib.sha256(json.dumps(values, sort_keys=True).encode()).hexdigest()[:12]
 
 
-def _read(path: Path) -> Run:
+def _read(path: Path) -> Run | None:
+    """None for a file of another version of this script."""
     values = json.loads(path.read_text("utf-8"))
-    protocol, setting = Protocol(**values.pop("protocol")), Setting(**values.pop("setting"))
-    return Run(protocol, setting, **values)
+    try:
+        protocol, setting = Protocol(**values.pop("protocol")), Setting(**values.pop("setting"))
+        return Run(protocol, setting, **values)
+    except (KeyError, TypeError):
+        return None

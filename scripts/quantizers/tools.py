@@ -94,6 +94,7 @@ TOOLS = {
                 "device-smi==0.5.7",
                 "logbar==0.4.15",
                 "ninja==1.13.2",
+                "pillow==13.0.0",
                 "protobuf==7.36.2",
                 "pypcre==0.6.4",
                 "threadpoolctl==3.7.0",

@@ -1,6 +1,7 @@
 """AutoRound with its light recipe (50 iterations, learning rate 5e-3, batches of 8), asymmetric.
 
-It casts the model to bfloat16 where the processor computes with it, as it does for everybody.
+It casts the model to bfloat16 where the processor computes with it, as it does for everybody. Compiling is off, in its favour:
+two blocks of SmolLM2-135M took 36 processor seconds without and 85 with it (64 × 256 tokens, one run each).
 """
 
 from __future__ import annotations

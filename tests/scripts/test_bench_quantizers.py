@@ -120,6 +120,7 @@ def test_rows_of_other_protocols_and_versions_stay_out(tmp_path: Path) -> None:
     cache.put(Run(PROTOCOL, SETTING, 0, 30.0, 2.0, 1.0, 10, 0.0))
     cache.put(Run(replace(PROTOCOL, threads=2), SETTING, 0, 31.0, 2.0, 1.0, 10, 0.0))
     cache.put(Run(PROTOCOL, replace(SETTING, version="0.9"), 0, 32.0, 2.0, 1.0, 10, 0.0))
+    (tmp_path / "run-of-another-version.json").write_text('{"protocol": {}, "setting": {}, "mood": 3}')
     (row,) = cache.rows(PROTOCOL, {"hqq": "1.0"})
     assert [run.ppl for run in row.runs] == [30.0]
     assert cache.get(PROTOCOL, SETTING, 1) is None
