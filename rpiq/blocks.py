@@ -98,6 +98,7 @@ class Skeleton:
         self._translation: RemovableHandle | None = None
         self.head, self._head = self._stream_head()
         """Runs without being filled."""
+        self.head_name = self._head.name
 
     def block_name(self, index: int) -> str:
         """Of block `index`, in the whole model."""
@@ -190,7 +191,7 @@ class Skeleton:
 
     def _fill_table(self, table: nn.Module, weight: Tensor, ids: Tensor) -> Tensor:
         """The rows of the tokens in `ids`; the ids that the table is given are translated to these rows."""
-        tokens = ids.unique().cpu()
+        tokens = torch.bincount(ids.flatten().cpu()).nonzero().flatten()
         rows = torch.zeros(self.vocabulary, dtype=torch.int64)
         rows[tokens] = torch.arange(len(tokens))
         rows = rows.to(self.device)

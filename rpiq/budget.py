@@ -5,7 +5,6 @@ Reads headers only. What a run really took is in its Report (`rpiq/pipeline.py`)
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 
 import psutil
@@ -15,6 +14,7 @@ from rpiq.blocks import LinearInfo, Skeleton
 from rpiq.config import WHOLE_ROW, QuantizationConfig, Scheme
 from rpiq.errors import ConfigError, ResourceError
 from rpiq.head import PIECE
+from rpiq.packing import words
 from rpiq.verify import MOST_TOKENS
 from rpiq.weights import Weights
 
@@ -24,6 +24,8 @@ BATCH_TOKENS = 2048
 """Tokens that run through a block at once."""
 _ACTIVATIONS = 5
 """Matrices of a batch that a block's MLP holds at once."""
+_WEIGHTS = 4
+"""Matrices of a weight's size, in float32, that GPTQ and the objective hold at once."""
 _LOGITS = 4
 """Copies of the compared logits."""
 
@@ -54,14 +56,9 @@ class Plan:
 
 def plan(skeleton: Skeleton, weights: Weights, config: QuantizationConfig) -> Plan:
     """The Plan of a run. ConfigError when the group size does not divide a Linear's input."""
-    blocks = [skeleton.linears(index) for index in range(len(skeleton.blocks))]
-    linears = tuple(linear for block in blocks for linear in block)
-    inner = max(max(linear.in_features, linear.out_features) for linear in linears)
-    rows = {linear.name: linear.out_features for linear in linears}  # that are solved at once
+    linears = tuple(linear for index in range(len(skeleton.blocks)) for linear in skeleton.linears(index))
     if config.head:
-        head = skeleton.head_linear()
-        linears += (head,)
-        rows[head.name] = min(head.out_features, max(1, PIECE // head.in_features))
+        linears += (skeleton.head_linear(),)
     for linear in linears:
         _check_groups(linear, config.scheme.group_size)
     packed = {skeleton.stored_name(f"{linear.name}.weight"): linear for linear in linears}
@@ -69,34 +66,50 @@ def plan(skeleton: Skeleton, weights: Weights, config: QuantizationConfig) -> Pl
     for name in weights.names:
         info = weights.info(name)
         output += packed_bytes(packed[name], config.scheme) if name in packed else info.size_bytes
-    outside = skeleton.outside()  # the head among it
-    compute = skeleton.dtype.itemsize
-    hidden = int(getattr(skeleton.config.get_text_config(), "hidden_size", 0))
-    tokens = config.samples * config.sequence_length
+    # Two stages of hidden states at once, of each stream that runs through the blocks.
     streams = 2 if config.cross_layer else 1
-    activations = 2 * streams * tokens * hidden * compute
-    block = max(
-        sum(weights.info(name).parameters for name in skeleton.block_tensors(i).values()) for i in range(len(blocks))
-    )
-    copies = 2 if config.cross_layer else 1
-    moments = 5 if config.cross_layer else 2
-    solver = max(
-        # H and its factor; of the weight what GPTQ and the objective keep at once.
-        4 * (moments * linear.in_features**2 + 4 * linear.in_features * rows[linear.name])
-        for linear in linears
-    )
-    batch = _ACTIVATIONS * max(BATCH_TOKENS, config.sequence_length) * inner * compute
-    largest = max(weights.info(name).size_bytes for name in outside)
-    checking = output + largest + _LOGITS * MOST_TOKENS * skeleton.vocabulary * 4
-    memory = max(block * compute * copies + solver + batch, checking)
-    kept = tuple(name for name in outside if len(weights.info(name).shape) > 1 and name not in packed)
+    activations = 2 * streams * config.samples * config.sequence_length * _hidden_bytes(skeleton)
+    memory = max(_solving(skeleton, weights, config, linears), _checking(skeleton, weights, output))
     if skeleton.device.type == "cuda":
         available = torch.cuda.mem_get_info(skeleton.device)[0]
     else:
         available = int(psutil.virtual_memory().available)
         memory += _PROGRAM
+    kept = [name for name in skeleton.outside() if len(weights.info(name).shape) > 1 and name not in packed]
     sizes = (weights.checkpoint.size_bytes, output, activations, memory, available)
-    return Plan(linears, kept, config.scheme, *sizes)
+    return Plan(linears, tuple(kept), config.scheme, *sizes)
+
+
+def _hidden_bytes(skeleton: Skeleton) -> int:
+    """Of one token between two blocks."""
+    return int(getattr(skeleton.config.get_text_config(), "hidden_size", 0)) * skeleton.dtype.itemsize
+
+
+def _solving(skeleton: Skeleton, weights: Weights, config: QuantizationConfig, linears: tuple[LinearInfo, ...]) -> int:
+    """Bytes while the largest Linear is solved, its block around it."""
+    compute = skeleton.dtype.itemsize
+    sizes = [
+        sum(weights.info(name).parameters for name in skeleton.block_tensors(index).values())
+        for index in range(len(skeleton.blocks))
+    ]
+    block = max(sizes) * compute * (2 if config.cross_layer else 1)
+    # H and its factor; for the cross-layer target the other moments and what comes of them too.
+    moments = 5 if config.cross_layer else 2
+    solver = 0
+    for linear in linears:
+        rows = linear.out_features
+        if linear.name == skeleton.head_name:
+            rows = min(rows, max(1, PIECE // linear.in_features))
+        solver = max(solver, 4 * linear.in_features * (moments * linear.in_features + _WEIGHTS * rows))
+    inner = max(linear.in_features for linear in linears)
+    batch = _ACTIVATIONS * max(BATCH_TOKENS, config.sequence_length) * inner * compute
+    return block + solver + batch + config.held_out_rows * config.sequence_length * _hidden_bytes(skeleton)
+
+
+def _checking(skeleton: Skeleton, weights: Weights, output: int) -> int:
+    """Bytes while the finished folder is loaded, a tensor at a time, and its logits are compared."""
+    largest = max(weights.info(name).size_bytes for name in skeleton.outside())
+    return output + largest + _LOGITS * MOST_TOKENS * skeleton.vocabulary * 4
 
 
 def check_memory(made: Plan) -> None:
@@ -111,11 +124,10 @@ def check_memory(made: Plan) -> None:
 
 def packed_bytes(linear: LinearInfo, scheme: Scheme) -> int:
     """Of one Linear in the written folder, its bias left out."""
-    per_word = 32 // scheme.bits
     groups = 1 if scheme.group_size == WHOLE_ROW else linear.in_features // scheme.group_size
-    words = linear.out_features * math.ceil(linear.in_features / per_word)
-    zeros = 0 if scheme.symmetric else math.ceil(linear.out_features / per_word) * groups
-    return 4 * (words + zeros) + 2 * linear.out_features * groups + 16
+    codes = linear.out_features * words(linear.in_features, scheme.bits)
+    zeros = 0 if scheme.symmetric else words(linear.out_features, scheme.bits) * groups
+    return 4 * (codes + zeros) + 2 * linear.out_features * groups + 16
 
 
 def _check_groups(linear: LinearInfo, group_size: int) -> None:

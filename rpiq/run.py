@@ -248,8 +248,8 @@ class Run:
         dtype = self._stored_dtype(head.name)
         stored = skeleton.stored_name(f"{head.name}.weight")
         pieces = self._weights.pieces(stored, max(1, PIECE // head.in_features))
-        inputs = (self._head_inputs(count, kind) for kind in ("train", "held"))
-        solved, guard = solve_head(head, pieces, *inputs, dtype, self._config, time.monotonic)
+        train, held = self._head_inputs(count, "train"), self._head_inputs(count, "held")
+        solved, guard = solve_head(head, pieces, train, held, dtype, self._config, time.monotonic)
         skeleton.empty_outside()
         seconds = time.monotonic() - started
         report = BlockReport(head.name, (solved.report,), (guard,) if guard else (), None, seconds)
