@@ -112,6 +112,7 @@ class Skeleton:
         self._translation: RemovableHandle | None = None
         self.head, self._head = self._stream_head()
         """Runs without being filled."""
+        self.head_name = self._head.name
 
     def block_name(self, index: int) -> str:
         """Of block `index`, in the whole model."""

@@ -5,8 +5,6 @@ Reads headers only. What a run really took is in its Report (`rpiq/pipeline.py`)
 
 from __future__ import annotations
 
-import math
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import psutil
@@ -17,6 +15,7 @@ from rpiq.config import WHOLE_ROW, QuantizationConfig, Scheme
 from rpiq.distill import PIECE_TOKENS
 from rpiq.errors import ConfigError, ResourceError
 from rpiq.head import PIECE
+from rpiq.packing import words
 from rpiq.verify import MOST_TOKENS
 from rpiq.weights import Weights
 
@@ -26,6 +25,8 @@ BATCH_TOKENS = 1024
 """Tokens that run through a block at once."""
 _ACTIVATIONS = 5
 """Matrices of a batch that a block's MLP holds at once."""
+_WEIGHTS = 4
+"""Matrices of a weight's size, in float32, that GPTQ and the objective hold at once."""
 _SAVED_HIDDEN, _SAVED_INNER = 40, 16
 """Bytes for each token and width that a block keeps for the way back."""
 _LOGITS = 4
@@ -58,14 +59,9 @@ class Plan:
 
 def plan(skeleton: Skeleton, weights: Weights, config: QuantizationConfig) -> Plan:
     """The Plan of a run. ConfigError when the group size does not divide a Linear's input."""
-    blocks = [skeleton.linears(index) for index in range(len(skeleton.blocks))]
-    linears = tuple(linear for block in blocks for linear in block)
-    inner = max(max(linear.in_features, linear.out_features) for linear in linears)
-    rows = {linear.name: linear.out_features for linear in linears}  # that are solved at once
+    linears = tuple(linear for index in range(len(skeleton.blocks)) for linear in skeleton.linears(index))
     if config.head:
-        head = skeleton.head_linear()
-        linears += (head,)
-        rows[head.name] = min(head.out_features, max(1, PIECE // head.in_features))
+        linears += (skeleton.head_linear(),)
     for linear in linears:
         _check_groups(linear, config.scheme.group_size)
     packed = {skeleton.stored_name(f"{linear.name}.weight"): linear for linear in linears}
@@ -73,50 +69,72 @@ def plan(skeleton: Skeleton, weights: Weights, config: QuantizationConfig) -> Pl
     for name in weights.names:
         info = weights.info(name)
         output += packed_bytes(packed[name], config.scheme) if name in packed else info.size_bytes
-    outside = skeleton.outside()  # the head among it
-    compute = skeleton.dtype.itemsize
-    hidden = int(getattr(skeleton.config.get_text_config(), "hidden_size", 0))
-    tokens = config.samples * config.sequence_length
+    # Two stages of hidden states at once, of each stream that runs through the blocks.
     streams = 2 if config.cross_layer or config.distills else 1
-    stages = 2 * streams + (1 if config.distills else 0)
-    activations = stages * tokens * hidden * compute
-    block = max(
-        sum(weights.info(name).parameters for name in skeleton.block_tensors(i).values()) for i in range(len(blocks))
-    )
-    copies, moments = (2, 3) if config.cross_layer else (1, 1)
-    # Every H of a block at once; Linears that share one are counted as if each had its own.
-    gathered = max(4 * moments * sum(linear.in_features**2 for linear in block) for block in blocks)
-    # The factor of one, and what GPTQ and the objective keep of a weight.
-    solver = gathered + max(
-        4 * (linear.in_features**2 + 4 * linear.in_features * rows[linear.name]) for linear in linears
-    )
-    batch = _ACTIVATIONS * max(BATCH_TOKENS, config.sequence_length) * inner * compute
-    largest = max(weights.info(name).size_bytes for name in outside)
-    checking = output + largest + _LOGITS * MOST_TOKENS * skeleton.vocabulary * 4
-    memory = max(block * compute * copies + solver + batch, checking)
+    stages = 2 * streams + (1 if config.distills else 0)  # stage 3 begins at the first block again
+    activations = stages * config.samples * config.sequence_length * _hidden_bytes(skeleton)
+    memory = max(_solving(skeleton, weights, config, linears), _checking(skeleton, weights, output))
     if config.distills:
-        memory = max(memory, _distillation(linears, len(blocks), hidden, inner, skeleton.vocabulary, config))
-    kept = tuple(name for name in outside if len(weights.info(name).shape) > 1 and name not in packed)
+        memory = max(memory, _distilling(skeleton, config, linears))
     if skeleton.device.type == "cuda":
         available = torch.cuda.mem_get_info(skeleton.device)[0]
     else:
         available = int(psutil.virtual_memory().available)
         memory += _PROGRAM
+    kept = [name for name in skeleton.outside() if len(weights.info(name).shape) > 1 and name not in packed]
     sizes = (weights.checkpoint.size_bytes, output, activations, memory, available)
-    return Plan(linears, kept, config.scheme, *sizes)
+    return Plan(linears, tuple(kept), config.scheme, *sizes)
 
 
-def _distillation(
-    linears: Sequence[LinearInfo], blocks: int, hidden: int, inner: int, vocabulary: int, config: QuantizationConfig
-) -> int:
-    """Bytes that stage 3 keeps: levels, scales with what Adam knows of them, the head, activations, and logits."""
+def _hidden_bytes(skeleton: Skeleton) -> int:
+    """Of one token between two blocks."""
+    return int(getattr(skeleton.config.get_text_config(), "hidden_size", 0)) * skeleton.dtype.itemsize
+
+
+def _solving(skeleton: Skeleton, weights: Weights, config: QuantizationConfig, linears: tuple[LinearInfo, ...]) -> int:
+    """Bytes while the largest Linear is solved, its block around it."""
+    compute = skeleton.dtype.itemsize
+    sizes = [
+        sum(weights.info(name).parameters for name in skeleton.block_tensors(index).values())
+        for index in range(len(skeleton.blocks))
+    ]
+    block = max(sizes) * compute * (2 if config.cross_layer else 1)
+    # Every H of a block is gathered at once, for the cross-layer target with two more matrices. Linears that share one are
+    # counted as if each had its own, since which do is only known when the block runs.
+    moments = 3 if config.cross_layer else 1
+    gathered = max(
+        4 * moments * sum(linear.in_features**2 for linear in skeleton.linears(index))
+        for index in range(len(skeleton.blocks))
+    )
+    solver = 0
+    for linear in linears:
+        rows = linear.out_features
+        if linear.name == skeleton.head_name:
+            rows = min(rows, max(1, PIECE // linear.in_features))
+        factors = 2 if config.cross_layer else 1
+        solver = max(solver, 4 * linear.in_features * (factors * linear.in_features + _WEIGHTS * rows))
+    inner = max(linear.in_features for linear in linears)
+    batch = _ACTIVATIONS * max(BATCH_TOKENS, config.sequence_length) * inner * compute
+    return block + gathered + solver + batch + config.held_out_rows * config.sequence_length * _hidden_bytes(skeleton)
+
+
+def _distilling(skeleton: Skeleton, config: QuantizationConfig, linears: tuple[LinearInfo, ...]) -> int:
+    """Bytes in stage 3: levels, scales with what Adam knows of them, the head, what the way back needs, and logits."""
     weights = sum(linear.out_features * linear.in_features for linear in linears)
     level = 1 if config.scheme.bits < 8 else 2
-    width = hidden if config.scheme.group_size == WHOLE_ROW else config.scheme.group_size
+    hidden = _hidden_bytes(skeleton) // skeleton.dtype.itemsize
+    inner = max(linear.in_features for linear in linears)
+    width = inner if config.scheme.group_size == WHOLE_ROW else config.scheme.group_size
     tokens = max(BATCH_TOKENS, config.sequence_length)
-    activations = blocks * tokens * (_SAVED_HIDDEN * hidden + _SAVED_INNER * inner)
-    logits = _LOGITS * PIECE_TOKENS * vocabulary * 4
-    return weights * level + 20 * weights // width + 2 * vocabulary * hidden + activations + logits
+    activations = len(skeleton.blocks) * tokens * (_SAVED_HIDDEN * hidden + _SAVED_INNER * inner)
+    logits = _LOGITS * PIECE_TOKENS * skeleton.vocabulary * 4
+    return weights * level + 20 * weights // width + 2 * skeleton.vocabulary * hidden + activations + logits
+
+
+def _checking(skeleton: Skeleton, weights: Weights, output: int) -> int:
+    """Bytes while the finished folder is loaded, a tensor at a time, and its logits are compared."""
+    largest = max(weights.info(name).size_bytes for name in skeleton.outside())
+    return output + largest + _LOGITS * MOST_TOKENS * skeleton.vocabulary * 4
 
 
 def check_memory(made: Plan) -> None:
@@ -131,11 +149,10 @@ def check_memory(made: Plan) -> None:
 
 def packed_bytes(linear: LinearInfo, scheme: Scheme) -> int:
     """Of one Linear in the written folder, its bias left out."""
-    per_word = 32 // scheme.bits
     groups = 1 if scheme.group_size == WHOLE_ROW else linear.in_features // scheme.group_size
-    words = linear.out_features * math.ceil(linear.in_features / per_word)
-    zeros = 0 if scheme.symmetric else math.ceil(linear.out_features / per_word) * groups
-    return 4 * (words + zeros) + 2 * linear.out_features * groups + 16
+    codes = linear.out_features * words(linear.in_features, scheme.bits)
+    zeros = 0 if scheme.symmetric else words(linear.out_features, scheme.bits) * groups
+    return 4 * (codes + zeros) + 2 * linear.out_features * groups + 16
 
 
 def _check_groups(linear: LinearInfo, group_size: int) -> None:

@@ -89,6 +89,7 @@ def test_methods(tmp_path: Path, text: Path, llama: Path, method: str, symmetric
         sequence_length=32,
     )
     report = quantize(llama, tmp_path / "out", config, text)
+    assert report.output_bytes == read(tmp_path / "out").size_bytes
     assert total(report, "loss_final") <= total(report, "loss_stage1") * (1 + 1e-5) or method == "rpiq-paper"
     if method == "rpiq":
         assert total(report, "loss_final") < total(report, "loss_stage1")
