@@ -213,7 +213,7 @@ def solve_linear(
     first = Solved(linear, result.codes, result.grid, report)
     resumed = clock()
     if config.method == "rpiq":
-        better = refine(weight, result.codes, result.grid, H, config.sweeps, config.refits, _BLOCK)
+        better = refine(weight, result.codes, result.grid, H, config.sweeps, config.refits, _BLOCK, loss=loss)
         codes, grid, changed, rounds, off_grid = better.codes, better.grid, better.changed, better.losses, None
     elif config.method == "rpiq-paper":
         curvature = damped(H, result.damping)
