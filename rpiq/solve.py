@@ -19,7 +19,7 @@ from rpiq.config import QuantizationConfig
 from rpiq.errors import SolverError
 from rpiq.gptq import gptq, rtn
 from rpiq.grid import Grid, dequantize, fit_grid
-from rpiq.hessian import Hessian, damped
+from rpiq.hessian import Hessian, damped, raised
 from rpiq.recording import Call, inputs_of
 from rpiq.refine import objective, refine, target
 from rpiq.refine_paper import refine_paper
@@ -242,8 +242,12 @@ def solve_linear(
     first = Solved(linear, result.codes, result.grid, report)
     resumed = clock()
     if config.method == "rpiq":
-        curvature = damped(H, config.refine_damping) if config.refine_damping else H
-        better = refine(weight, result.codes, result.grid, curvature, config.sweeps, config.refits, _BLOCK)
+        diagonal = H.diagonal().clone()
+        if config.refine_damping:  # in place: H may be the largest thing in memory
+            H.diagonal().copy_(raised(diagonal, config.refine_damping))
+        known = None if config.refine_damping else loss
+        better = refine(weight, result.codes, result.grid, H, config.sweeps, config.refits, _BLOCK, loss=known)
+        H.diagonal().copy_(diagonal)
         codes, grid, changed, rounds, off_grid = better.codes, better.grid, better.changed, better.losses, None
     elif config.method == "rpiq-paper":
         curvature = damped(H, result.damping)
