@@ -55,7 +55,7 @@ class QuantizationConfig:
     """Columns by falling diagonal of H, groups fixed beforehand (static), so that no index is stored."""
     grid_search: bool = True
     """Try shrunk ranges per row and group and keep the one with the least diag(H)-weighted error."""
-    weigh_tokens: bool = False
+    weigh_tokens: bool = True
     """`rpiq` divides every token's input by its root mean square, so that in H each token counts alike, however large its
     activations."""
     sweeps: int = 1

@@ -109,7 +109,7 @@ def solve_block(
     """
     solved: list[Solved] = []
     guards: list[GuardReport] = []
-    gathered, inputs = _gather(block, original, groups, rows, config)
+    gathered, inputs = gather(block, original, groups, rows, config)
     for group in groups:
         moments, last = gathered.pop(0), inputs.pop(0)
         first: list[Solved] = []
@@ -173,7 +173,7 @@ class Moments:
     """With the full-precision inputs, if they are wanted."""
 
 
-def _gather(
+def gather(
     block: nn.Module,
     original: nn.Module | None,
     groups: Sequence[Sequence[LinearInfo]],

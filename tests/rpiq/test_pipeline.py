@@ -19,14 +19,16 @@ from safetensors.torch import load_file, save_file
 from transformers import LlamaConfig
 
 from rpiq import budget, pipeline
-from rpiq.blocks import TESTED
+from rpiq.blocks import TESTED, LinearInfo
 from rpiq.calibration import Calibration
 from rpiq.checkpoint import read
 from rpiq.config import QuantizationConfig, Scheme
 from rpiq.errors import CalibrationError, CheckpointError, ConfigError, ResourceError, RpiqError, VerificationError
 from rpiq.loading import load
 from rpiq.pipeline import quantize, rehearse
+from rpiq.recording import Call
 from rpiq.result import REPORT_FILE, Progress, Report, read_report
+from rpiq.solve import Passes, gather
 from tests.rpiq.tiny import CONFIGS, GPT2, LATER, write_model, write_text
 
 CONFIG = QuantizationConfig(scheme=Scheme(group_size=32), samples=16, sequence_length=32)
@@ -105,7 +107,7 @@ def test_gptq_beats_rounding_and_rpiq_beats_gptq(tmp_path: Path, text: Path, lla
         m: QuantizationConfig(method=m, scheme=CONFIG.scheme, samples=16, sequence_length=32) for m in ("rtn", "gptq")
     }  # type: ignore[arg-type]
     losses = {m: total(quantize(llama, tmp_path / m, config, text), "loss_final") for m, config in calibration.items()}
-    unguarded = replace(CONFIG, guard=False)
+    unguarded = replace(CONFIG, guard=False, weigh_tokens=False)  # the same H for all
     losses["rpiq"] = total(quantize(llama, tmp_path / "rpiq", unguarded, text), "loss_final")
     assert losses["rpiq"] < losses["gptq"] < losses["rtn"]
 
@@ -340,3 +342,45 @@ def test_rows_read_before_are_taken_as_they_are(tmp_path: Path, llama: Path) -> 
 
 def test_every_error_is_of_one_family() -> None:
     assert issubclass(VerificationError, RpiqError)
+
+
+@pytest.mark.parametrize("stopped", [1, 11, 20])
+def test_stopped_while_learning_it_goes_on_with_the_same_result(
+    tmp_path: Path, text: Path, llama: Path, stopped: int
+) -> None:
+    config = replace(CONFIG, distill_steps=20)
+    whole = quantize(llama, tmp_path / "whole", config, text)
+
+    def interrupt(step: Progress) -> None:
+        if step.stage == "distillation" and step.detail == f"step {stopped}/20":
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        quantize(llama, tmp_path / "out", config, text, report=interrupt)
+    done: list[str] = []
+    resumed = quantize(
+        llama, tmp_path / "out", config, text, resume=True, report=lambda s: done.append(s.detail) if s.detail else None
+    )
+    assert contents(tmp_path / "out") == contents(tmp_path / "whole")
+    assert resumed.distillation is not None
+    assert whole.distillation is not None
+    assert resumed.distillation.divergence == whole.distillation.divergence
+    assert ("step 5/20" in done) == (stopped < 8), "what was saved is not done again"
+
+
+def test_where_tokens_are_weighed_alike_the_size_of_their_activations_does_not_matter() -> None:
+    block = torch.nn.Sequential(torch.nn.Linear(8, 8, bias=False))
+    linear = LinearInfo("block.0", "0", 8, 8)
+    x = torch.randn(2, 6, 8, generator=torch.Generator().manual_seed(0))
+    sizes = torch.logspace(-2, 3, 6)[:, None]
+
+    def gathered(hidden: torch.Tensor, weigh: bool) -> torch.Tensor:
+        config = QuantizationConfig(weigh_tokens=weigh)
+        passes = Passes(lambda: iter([(hidden, Call((), {}))]))
+        moments, _ = gather(block, None, [[linear]], passes, config)
+        return moments[0].all.matrix
+
+    assert torch.allclose(gathered(x, True), gathered(x * sizes, True), rtol=1e-4, atol=1e-5)
+    assert not torch.allclose(gathered(x, False), gathered(x * sizes, False), rtol=0.5)
+    assert torch.allclose(gathered(x, True).trace(), torch.tensor(2.0 * 6 * 8)), "each token has the root mean square 1"
+    assert torch.isfinite(gathered(x * 0, True)).all()
