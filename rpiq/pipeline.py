@@ -117,7 +117,7 @@ def _conversion(report: Callable[[Progress], None] | None, started: float) -> Ca
 
     def tell(done: int, count: int) -> None:
         seconds = time.monotonic() - started
-        report(Progress("conversion", done, count, "", seconds, seconds * (count - done) / done))
+        report(Progress("conversion", done, count, "", seconds, seconds * (count - done) / done, done / count))
 
     return tell
 

@@ -37,7 +37,9 @@ class Progress:
     """Name of the block or Linear that is worked on, or the step of the distillation."""
     seconds: float
     seconds_left: float | None
-    """To the end of the blocks, or of the distillation; None while that is not known."""
+    """An estimate; None while nothing is known."""
+    share: float = 0.0
+    """Of the whole run that is done, 0 to 1, an estimate; in a conversion, of that alone."""
 
 
 @dataclass(frozen=True)

@@ -77,7 +77,7 @@ def _quantize(folder: Path) -> Path:
     line = SpokenProgress(f"making {folder.name} small")
 
     def report(progress: Progress) -> None:
-        line(progress.block / max(progress.blocks, 1), progress.seconds_left)
+        line(progress.share, progress.seconds_left)
 
     try:
         return make_four_bits(folder, report)

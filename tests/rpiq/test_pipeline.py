@@ -142,6 +142,10 @@ def test_progress_counts_up_to_done(tmp_path: Path, text: Path, llama: Path) -> 
     assert steps[-1].stage == "done"
     assert {step.detail for step in steps if step.stage == "block"} >= {"model.layers.1.mlp.down_proj"}
     assert all(step.seconds_left is not None for step in steps if step.block == 1)
+    shares = [step.share for step in steps]
+    assert shares == sorted(shares)
+    assert (shares[0], shares[-1]) == (0.0, 1.0)
+    assert {step.stage for step in steps if 0.3 < step.share < 1} == {"distillation"}
 
 
 def test_a_dry_run_writes_nothing(tmp_path: Path, text: Path, llama: Path) -> None:
