@@ -84,15 +84,6 @@ def test_quantizing_again_is_refused(made: Path, capsys: pytest.CaptureFixture[s
     assert error.count("\n") == 1
 
 
-def test_interrupted(made: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
-    def interrupt(*_: object, **__: object) -> None:
-        raise KeyboardInterrupt
-
-    monkeypatch.setattr("rpiq.commands.quantize", interrupt)
-    assert main(quantize_line(made, "never")) == 130
-    assert "--resume" in capsys.readouterr().err
-
-
 @pytest.mark.parametrize("option", [["--bits", "9"], ["--group-size", "48"], ["--method", "awq"], ["--samples", "0"]])
 def test_impossible_options(made: Path, option: list[str]) -> None:
     with pytest.raises(SystemExit) as left:
