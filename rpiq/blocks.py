@@ -258,6 +258,14 @@ class Skeleton:
                 )
 
 
+def compute_dtype(weights: Weights, device: torch.device) -> torch.dtype:
+    """float32 on a processor, where it is exact and mostly faster; on a GPU what most of the weights are stored as."""
+    if device.type == "cpu":
+        return torch.float32
+    stored = weights.checkpoint.totals[0].dtype
+    return {"BF16": torch.bfloat16, "F16": torch.float16}.get(stored, torch.float32)
+
+
 def read_config(folder: Path) -> PreTrainedConfig:
     """config.json of `folder`. CheckpointError when it is missing; ArchitectureError for an unknown or custom model."""
     if not (folder / "config.json").is_file():

@@ -18,7 +18,7 @@ from torch import Tensor, nn
 
 from rpiq import budget
 from rpiq.activations import Activations
-from rpiq.blocks import Skeleton
+from rpiq.blocks import Skeleton, compute_dtype
 from rpiq.calibration import Calibration, read_calibration, read_tokenizer
 from rpiq.card import write_card
 from rpiq.config import QuantizationConfig
@@ -68,7 +68,7 @@ class Run:
         """Everything that can be refused without looking at the weights is. `started` is time.monotonic()'s."""
         self._weights, self._config, self._activations = weights, config, activations
         self._listener, self._started = listener, started
-        self._skeleton = Skeleton(weights, _compute_dtype(weights, device), device)
+        self._skeleton = Skeleton(weights, compute_dtype(weights, device), device)
         self.plan = budget.plan(self._skeleton, weights, config)
         if isinstance(calibration, Path):
             tokenizer = read_tokenizer(weights.folder)
@@ -395,11 +395,3 @@ class Run:
 
 def _stage(index: int, kind: str) -> str:
     return f"{index:05}-{kind}"
-
-
-def _compute_dtype(weights: Weights, device: torch.device) -> torch.dtype:
-    """float32 on a processor, where it is exact and mostly faster; on a GPU what most of the weights are stored as."""
-    if device.type == "cpu":
-        return torch.float32
-    stored = weights.checkpoint.totals[0].dtype
-    return {"BF16": torch.bfloat16, "F16": torch.float16}.get(stored, torch.float32)
