@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from rpiq.calibration import Calibration, read_calibration
     from rpiq.config import QuantizationConfig, Scheme
+    from rpiq.decoding import Decoder, Sampling, generate
     from rpiq.errors import RpiqError
     from rpiq.gptq import GptqResult, gptq, rtn
     from rpiq.grid import Grid, dequantize, fit_grid
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 
 _HOMES = {
     "Calibration": "calibration",
+    "Decoder": "decoding",
     "GptqResult": "gptq",
     "Grid": "grid",
     "Hessian": "hessian",
@@ -32,9 +34,11 @@ _HOMES = {
     "RefineResult": "refine",
     "Report": "result",
     "RpiqError": "errors",
+    "Sampling": "decoding",
     "Scheme": "config",
     "dequantize": "grid",
     "fit_grid": "grid",
+    "generate": "decoding",
     "gptq": "gptq",
     "load": "loading",
     "quantize": "pipeline",
@@ -47,6 +51,7 @@ _HOMES = {
 
 __all__ = [
     "Calibration",
+    "Decoder",
     "GptqResult",
     "Grid",
     "Hessian",
@@ -56,9 +61,11 @@ __all__ = [
     "RefineResult",
     "Report",
     "RpiqError",
+    "Sampling",
     "Scheme",
     "dequantize",
     "fit_grid",
+    "generate",
     "gptq",
     "load",
     "quantize",
