@@ -31,7 +31,7 @@ from rpiq import layout
 from rpiq.checkpoint import read
 from rpiq.config import Scheme
 from rpiq.errors import ArchitectureError, CheckpointError, ConfigError
-from rpiq.head import HeadBits, shrink_head
+from rpiq.byte_head import HeadBits, shrink_head
 from rpiq.linear import QuantLinear
 from rpiq.weights import Weights, no_progress_bars
 

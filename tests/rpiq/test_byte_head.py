@@ -11,7 +11,7 @@ from transformers import Gemma3TextConfig, PhiConfig, PreTrainedModel
 
 from rpiq.config import Scheme
 from rpiq.errors import ConfigError
-from rpiq.head import ByteEmbedding, ByteHead, ByteRows
+from rpiq.byte_head import ByteEmbedding, ByteHead, ByteRows
 from rpiq.loading import load
 from tests.rpiq.folders import llama_config, round_to_nearest, save_model
 
