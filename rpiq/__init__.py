@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from rpiq.calibration import Calibration, calibration_file, read_calibration
     from rpiq.config import QuantizationConfig, Scheme
+    from rpiq.decoding import Decoder, Sampling, generate
     from rpiq.errors import RpiqError
     from rpiq.gptq import GptqResult, gptq, rtn
     from rpiq.grid import Grid, dequantize, fit_grid
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 
 _HOMES = {
     "Calibration": "calibration",
+    "Decoder": "decoding",
     "GptqResult": "gptq",
     "Grid": "grid",
     "Hessian": "hessian",
@@ -32,10 +34,12 @@ _HOMES = {
     "RefineResult": "refine",
     "Report": "result",
     "RpiqError": "errors",
+    "Sampling": "decoding",
     "Scheme": "config",
     "calibration_file": "calibration",
     "dequantize": "grid",
     "fit_grid": "grid",
+    "generate": "decoding",
     "gptq": "gptq",
     "load": "loading",
     "quantize": "pipeline",
@@ -48,6 +52,7 @@ _HOMES = {
 
 __all__ = [
     "Calibration",
+    "Decoder",
     "GptqResult",
     "Grid",
     "Hessian",
@@ -57,10 +62,12 @@ __all__ = [
     "RefineResult",
     "Report",
     "RpiqError",
+    "Sampling",
     "Scheme",
     "calibration_file",
     "dequantize",
     "fit_grid",
+    "generate",
     "gptq",
     "load",
     "quantize",

@@ -7,7 +7,9 @@ layouts: `rpiq/kernels.py`; putting layers into a model: `rpiq/loading.py`.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import weakref
+from collections.abc import Callable, Mapping, Sequence
+from itertools import accumulate, pairwise
 from typing import Self
 
 import torch
@@ -34,11 +36,13 @@ class QuantLinear(nn.Module):
     codes: Tensor
     """In the kernel's layout, or packed as in the file."""
     pairs: Tensor | None
-    """Scale and offset for the kernel, `[groups, out, 2]`; None where no kernel can be used."""
+    """Scale and offset for the kernel, `[groups, out, 2]`; None where no kernel can be used. Not contiguous after `join`."""
     scale: Tensor
     """`[out, groups]`, in the type of the file; empty where a kernel can be used."""
     zero: Tensor | None
     """Packed along the outputs, `[groups, words]`; None for symmetric weights and where a kernel can be used."""
+    whole: weakref.ref[QuantLinear] | None
+    """The layer that holds the weights of this one, after `join`."""
 
     def __init__(self, codes: Tensor, grid: Grid, bias: Tensor | None, dtype: torch.dtype) -> None:
         """Codes uint8 `[out, in]`, their grid and `[out]` bias, all on one device, for inputs of `dtype`."""
@@ -46,6 +50,7 @@ class QuantLinear(nn.Module):
         self.out_features, self.in_features = codes.shape
         self.scheme = grid.scheme
         self.dtype = dtype
+        self.whole = None
         self.register_buffer("bias", None if bias is None else bias.to(dtype))
         self._store(codes, grid)
 
@@ -72,7 +77,7 @@ class QuantLinear(nn.Module):
         rows = inputs.reshape(-1, self.in_features).to(self.dtype)
         most = CUDA_KERNEL_ROWS if rows.is_cuda else CPU_KERNEL_ROWS
         if self.pairs is not None and len(rows) <= most:
-            product = kernels.multiply(rows.contiguous(), self.codes, self.scheme.group_size, self.pairs)
+            product = kernels.multiply(rows.contiguous(), self.codes, self.scheme.group_size, self.pairs.contiguous())
         else:
             product = self._multiply_dense(rows)
         if self.bias is not None:
@@ -146,3 +151,51 @@ class QuantLinear(nn.Module):
         moved = Grid(grid.scale.to(wanted.device), grid.zero.to(wanted.device), grid.scheme, grid.dtype)
         self._store(codes.to(wanted.device), moved)
         return self
+
+
+def join(parts: Sequence[QuantLinear]) -> QuantLinear | None:
+    """One layer that computes the outputs of all `parts`, which share their input, side by side; on CPUs.
+
+    It holds the only copy of the weights: the parts go on working as views of it, so memory stays what it was. Joining the same
+    parts again gives the same layer. None when they cannot be joined: no kernel, other widths, groups or types, outputs that do
+    not fill the blocks of the kernel's layout.
+    """
+    first = parts[0]
+    pairs = [part.pairs for part in parts if part.pairs is not None]
+    kinds = {(part.in_features, part.scheme, part.dtype, part.codes.device.type) for part in parts}
+    if len(pairs) < len(parts) or len(kinds) > 1 or first.codes.device.type != "cpu":
+        return None
+    found = kernels.cpu_layout()
+    if found is None or any(part.out_features % found.block for part in parts):
+        return None
+    edges = list(accumulate((part.out_features for part in parts), initial=0))
+    places = [(part, slice(*rows)) for part, rows in zip(parts, pairwise(edges), strict=True)]
+    known = first.whole() if first.whole is not None else None
+    if known is not None and _holds(known, places):
+        return known
+    whole = QuantLinear.__new__(QuantLinear)
+    nn.Module.__init__(whole)
+    whole.in_features, whole.out_features = first.in_features, edges[-1]
+    whole.scheme, whole.dtype, whole.whole = first.scheme, first.dtype, None
+    whole.register_buffer("bias", _joined_bias(parts))
+    whole.register_buffer("codes", torch.cat([part.codes for part in parts]))
+    joined_pairs = torch.cat(pairs, 1)
+    whole.register_buffer("pairs", joined_pairs)
+    whole.register_buffer("scale", first.scale)
+    whole.register_buffer("zero", None)
+    for part, rows in places:
+        part.codes, part.pairs, part.whole = whole.codes[rows], joined_pairs[:, rows], weakref.ref(whole)
+    return whole
+
+
+def _holds(whole: QuantLinear, places: Sequence[tuple[QuantLinear, slice]]) -> bool:
+    """Whether these are still the parts of `whole`: they may have been moved, or joined with others."""
+    fits = whole.out_features == places[-1][1].stop
+    return fits and all(part.codes.data_ptr() == whole.codes[rows].data_ptr() for part, rows in places)
+
+
+def _joined_bias(parts: Sequence[QuantLinear]) -> Tensor | None:
+    if all(part.bias is None for part in parts):
+        return None
+    noughts = [torch.zeros(part.out_features, dtype=part.dtype) for part in parts]
+    return torch.cat([nought if part.bias is None else part.bias for part, nought in zip(parts, noughts, strict=True)])

@@ -28,6 +28,7 @@ from transformers.models.auto.modeling_auto import MODEL_FOR_IMAGE_TEXT_TO_TEXT_
 from transformers.pytorch_utils import Conv1D
 
 from rpiq import layout
+from rpiq.byte_head import HeadBits, shrink_head
 from rpiq.checkpoint import read
 from rpiq.config import Scheme
 from rpiq.errors import ArchitectureError, CheckpointError, ConfigError
@@ -45,15 +46,18 @@ def load(
     device: torch.device | str = "cpu",
     dtype: torch.dtype | None = None,
     fallback: Fallback | None = None,
+    head_bits: HeadBits | None = None,
 ) -> PreTrainedModel:
     """The model in `folder`, in evaluation mode on `device`, ready to generate.
 
     A folder that `rpiq` wrote keeps its weights in 4 bits. Any other is loaded by transformers as it is, or, with
     `fallback="nf4"`, quantized while loading by bitsandbytes, without calibration. `dtype` is the type of everything that is
     not quantized and of the computation; the one in config.json if left out. CPUs have a 4-bit kernel for bfloat16 alone.
+    `head_bits=8` puts a plain output head, and the embedding that it may be tied to, into 8 bits (`rpiq/byte_head.py`).
 
     Errors: CheckpointError for a folder that is missing, damaged, or lacks tensors; ArchitectureError for a model that this
-    transformers does not know or that would run code of its own; ConfigError when bitsandbytes is wanted and not installed.
+    transformers does not know or that would run code of its own; ConfigError when bitsandbytes is wanted and not installed, or
+    8 bits for a head that is not plain.
     """
     target = torch.device(device)
     if not (folder / "config.json").is_file():
@@ -64,9 +68,10 @@ def load(
         raise CheckpointError(f"{folder / 'config.json'} cannot be read ({error}); get it again") from error
     scheme = layout.read_scheme(folder, values) if isinstance(values, dict) else None
     read(folder)  # refuses pickles, damaged and missing shards in words of our own
-    if scheme is None:
-        return _plain(folder, target, dtype, fallback)
-    return _quantized(folder, scheme, target, dtype)
+    model = _plain(folder, target, dtype, fallback) if scheme is None else _quantized(folder, scheme, target, dtype)
+    if head_bits is not None:
+        shrink_head(model)
+    return model
 
 
 def _quantized(folder: Path, scheme: Scheme, device: torch.device, dtype: torch.dtype | None) -> PreTrainedModel:

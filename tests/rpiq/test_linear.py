@@ -15,7 +15,7 @@ from rpiq.config import WHOLE_ROW, Scheme
 from rpiq.errors import CheckpointError
 from rpiq.grid import Grid, dequantize, fit_grid, quantize
 from rpiq.kernels import CPU_LAYOUTS, CpuLayout
-from rpiq.linear import QuantLinear
+from rpiq.linear import QuantLinear, join
 
 BF16, F16, F32 = torch.bfloat16, torch.float16, torch.float32
 ROUNDING = {BF16: 8e-3, F16: 1e-3, F32: 1e-6}
@@ -128,6 +128,43 @@ def test_moving_between_types() -> None:
     layer.to(BF16)
     assert layer.uses_kernel
     assert torch.equal(layer.codes, before)
+
+
+@pytest.mark.parametrize("biased", [(False, False, False), (True, False, True)])
+def test_joined_layers_are_one(biased: tuple[bool, ...]) -> None:
+    parts = []
+    for out, bias in zip((128, 64, 192), biased, strict=True):
+        codes, grid = rounded(out, 128, Scheme(4, 32))
+        parts.append(QuantLinear(codes, grid, torch.randn(out) if bias else None, BF16))
+    before = [part.grid_and_codes() for part in parts]
+    for rows in ROWS:
+        inputs = torch.randn(rows, 128).to(BF16)
+        expected = [part(inputs) for part in parts]
+        whole = join(parts)
+        assert whole is not None
+        assert torch.equal(whole(inputs), torch.cat(expected, 1))
+        assert all(torch.equal(part(inputs), one) for part, one in zip(parts, expected, strict=True))
+        assert join(parts) is whole
+    for part, (codes, grid) in zip(parts, before, strict=True):
+        found, found_grid = part.grid_and_codes()
+        assert torch.equal(found, codes)
+        assert torch.equal(found_grid.zero, grid.zero)
+    storages = {tensor.untyped_storage().data_ptr() for part in parts for tensor in (part.codes, part.pairs)}
+    assert storages == {whole.codes.untyped_storage().data_ptr(), whole.pairs.untyped_storage().data_ptr()}
+    parts[0].float()  # is no part any more
+    parts[0].to(BF16)
+    again = join(parts)
+    assert again is not whole
+    assert again is not None
+    assert torch.equal(again.codes, whole.codes)
+
+
+def test_what_cannot_be_joined() -> None:
+    def layer(out: int, columns: int = 128, group: int = 32, dtype: torch.dtype = BF16) -> QuantLinear:
+        return QuantLinear(*rounded(out, columns, Scheme(4, group)), None, dtype)
+
+    for other in (layer(48), layer(64, 64), layer(64, group=64), layer(64, dtype=F32), layer(17)):
+        assert join((layer(64), other)) is None
 
 
 def test_tensors_that_do_not_fit() -> None:
