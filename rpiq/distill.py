@@ -220,21 +220,21 @@ def divergence(pupil: Pupil, batch: int, learn: bool = False) -> float:
     teacher = pupil.teacher(batch)
     with torch.set_grad_enabled(learn), products(teacher.device):
         hidden = pupil.hidden(batch)
-    outside = torch.zeros_like(hidden)
+    outside, tokens = torch.zeros_like(hidden), hidden[..., 0].numel()
     total = 0.0
     for positions in _pieces(hidden):
         piece = hidden[:, positions].detach().requires_grad_(learn)
         with products(teacher.device), torch.no_grad():
-            wanted = pupil.logits(batch, teacher[:, positions], positions).float().log_softmax(-1)
+            wanted = pupil.logits(batch, teacher[:, positions], positions).log_softmax(-1, dtype=torch.float32)
         with products(teacher.device), torch.set_grad_enabled(learn):
             logits = pupil.logits(batch, piece, positions)
-        found = logits.detach().float().log_softmax(-1)
+        found = logits.detach().log_softmax(-1, dtype=torch.float32)
         likely = wanted.exp()
-        total += float(torch.dot(likely.flatten(), wanted.sub_(found).flatten())) / hidden[..., 0].numel()
+        total += float(torch.dot(likely.flatten(), wanted.sub_(found).flatten())) / tokens
         if learn:
             # The divergence's gradient, written down: through log_softmax and kl_div it takes four more matrices of this size.
-            logits.backward(found.exp_().sub_(likely).div_(hidden[..., 0].numel()).to(logits))  # type: ignore[no-untyped-call]
-            outside[:, positions] = cast(Tensor, piece.grad)
+            logits.backward(found.exp_().sub_(likely).to(logits))  # type: ignore[no-untyped-call]
+            outside[:, positions] = cast(Tensor, piece.grad) / tokens
     if learn:
         hidden.backward(outside)  # type: ignore[no-untyped-call]
     return total
@@ -271,7 +271,8 @@ class _Product(torch.autograd.Function):
         gradient = gradients[0].to(x.dtype)
         of_weight = gradient.flatten(0, -2).T @ x.flatten(0, -2)
         grouped = pad(of_weight, (0, levels[0].numel() - x.shape[-1])).view(levels.shape)
-        of_scale = torch.linalg.vecdot(grouped, levels.to(grouped)).to(scale)
+        levels = levels.to(x.dtype)
+        of_scale = torch.linalg.vecdot(grouped, levels).to(scale)
         return gradient @ _dequantized(levels, scale, x), of_scale, None
 
 

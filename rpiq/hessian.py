@@ -8,6 +8,7 @@ decided in `calibration`.
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 
 import torch
 from torch import Tensor
@@ -18,6 +19,8 @@ _MOST_DAMPING = 10.0
 """Beyond ten times the mean diagonal H says nothing any more."""
 _LEAST_DAMPING = 1e-6
 """Where to go on from nought."""
+_SIDE = 256
+"""Columns of H that are summed at once, and only from the diagonal downwards: a quarter of the time less, for large H nearly half."""
 _PIECE_ROWS = 256
 """Rows of H that are copied at once: of 14,336 columns a whole copy takes 0.8 GB."""
 
@@ -33,11 +36,20 @@ class Hessian:
         device: torch.device | str = "cpu",
     ) -> None:
         """`dtype` is what sums are kept in; `cross` needs the full-precision inputs with every batch."""
-        self.matrix = torch.zeros(in_features, in_features, dtype=dtype, device=device)
-        """Σ XᵀX, or Σ X̃ᵀX̃ when the inputs come from quantized layers."""
+        self._below = torch.zeros(in_features, in_features, dtype=dtype, device=device)
+        self._whole = True
         self.rows = 0
         """Input rows seen so far."""
-        self._cross = torch.zeros_like(self.matrix) if cross else None
+        self._cross = torch.zeros_like(self._below) if cross else None
+
+    @property
+    def matrix(self) -> Tensor:
+        """Σ XᵀX, or Σ X̃ᵀX̃ when the inputs come from quantized layers; no copy."""
+        if not self._whole:
+            for here, below in self._columns():
+                self._below[here, below.start + _SIDE :] = self._below[below.start + _SIDE :, here].T
+            self._whole = True
+        return self._below
 
     @property
     def cross(self) -> Tensor:
@@ -54,7 +66,9 @@ class Hessian:
         x = self._rows(x)
         if (full is None) != (self._cross is None):
             raise SolverError("full-precision inputs belong to cross moments; give both or neither")
-        self.matrix.addmm_(x.T, x)
+        for here, below in self._columns():
+            self._below[below, here].addmm_(x[:, below].T, x[:, here])
+        self._whole = False
         self.rows += len(x)
         if full is not None and self._cross is not None:
             full = self._rows(full)
@@ -64,12 +78,17 @@ class Hessian:
                 )
             self._cross.addmm_(x.T, full)
 
+    def _columns(self) -> Iterator[tuple[slice, slice]]:
+        """Columns that belong together, and the rows from their first on."""
+        for first in range(0, len(self._below), _SIDE):
+            yield slice(first, first + _SIDE), slice(first, None)
+
     def _rows(self, x: Tensor) -> Tensor:
-        if x.shape[-1] != len(self.matrix):
+        if x.shape[-1] != len(self._below):
             raise SolverError(
-                f"inputs of width {x.shape[-1]} do not belong to a Linear of {len(self.matrix)} input columns"
+                f"inputs of width {x.shape[-1]} do not belong to a Linear of {len(self._below)} input columns"
             )
-        return x.reshape(-1, x.shape[-1]).to(self.matrix)
+        return x.reshape(-1, x.shape[-1]).to(self._below)
 
 
 def damped(H: Tensor, damping: float) -> Tensor:

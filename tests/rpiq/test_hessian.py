@@ -31,6 +31,17 @@ def test_batches_add_up_to_the_whole() -> None:
     torch.testing.assert_close(hessian.matrix, x.T @ x)
 
 
+@pytest.mark.parametrize("width", [255, 256, 257, 600])
+def test_wide_inputs_are_summed_below_the_diagonal_and_mirrored(width: int) -> None:
+    x = inputs(width=width)
+    hessian = Hessian(width, torch.float64)
+    hessian.add(x[:40])
+    torch.testing.assert_close(hessian.matrix, x[:40].T @ x[:40])
+    hessian.add(x[40:])
+    torch.testing.assert_close(hessian.matrix, x.T @ x)
+    assert torch.equal(hessian.matrix, hessian.matrix.T)
+
+
 def test_sums_in_float64_keep_what_float32_loses() -> None:
     x = inputs(64, dtype=torch.float32) + 1000.0  # a large mean hides small differences
     exact = 200 * (x.double().T @ x.double())
