@@ -235,7 +235,9 @@ def solve_linear(
     if result.damping > config.damping:
         _log.warning("%s: H could not be factorised; damping was raised to %g", linear.name, result.damping)
     half = clock()
-    loss = objective(dequantize(result.codes, result.grid), weight, H)
+    stored = dequantize(result.codes, result.grid)
+    loss, off = objective(stored, weight, H), stored.sub_(weight).square_().sum(0)
+    del stored
     energy = objective(torch.zeros_like(weight), weight, H)
     shape = (linear.out_features, linear.in_features, moments.all.rows, energy, loss)
     report = LinearReport(linear.name, *shape, loss, 0.0, result.damping, seconds_stage1=half - started)
@@ -245,7 +247,7 @@ def solve_linear(
         diagonal = H.diagonal().clone()
         if config.refine_damping:  # in place: H may be the largest thing in memory
             H.diagonal().copy_(raised(diagonal, config.refine_damping))
-        known = None if config.refine_damping else loss
+        known = loss + float((off * (H.diagonal() - diagonal)).sum(dtype=torch.float64))
         better = refine(weight, result.codes, result.grid, H, config.sweeps, config.refits, _BLOCK, loss=known)
         H.diagonal().copy_(diagonal)
         codes, grid, changed, rounds, off_grid = better.codes, better.grid, better.changed, better.losses, None
