@@ -8,7 +8,7 @@ from __future__ import annotations
 import hashlib
 import json
 import statistics
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -123,12 +123,12 @@ class Cache:
         """Keep it."""
         (self._folder / f"full-precision-{_digest(asdict(protocol))}.txt").write_text(repr(ppl), "utf-8")
 
-    def rows(self, protocol: Protocol, versions: dict[str, str]) -> list[Row]:
-        """Everything that was measured under this protocol with these versions of the tools, best first."""
+    def rows(self, protocol: Protocol, versions: Mapping[str, str | None]) -> list[Row]:
+        """Everything that was measured under this protocol with these versions of the tools, None for any; best first."""
         found: dict[Setting, list[Run]] = {}
         for path in sorted(self._folder.glob("run-*.json")):
             run = _read(path)
-            if run and run.protocol == protocol and versions.get(run.setting.tool) == run.setting.version:
+            if run and run.protocol == protocol and versions.get(run.setting.tool, "") in (run.setting.version, None):
                 found.setdefault(run.setting, []).append(run)
         rows = [Row(setting, tuple(sorted(runs, key=lambda run: run.seed))) for setting, runs in found.items()]
         return sorted(rows, key=_order)

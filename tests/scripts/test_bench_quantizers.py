@@ -123,6 +123,8 @@ def test_rows_of_other_protocols_and_versions_stay_out(tmp_path: Path) -> None:
     (tmp_path / "run-of-another-version.json").write_text('{"protocol": {}, "setting": {}, "mood": 3}')
     (row,) = cache.rows(PROTOCOL, {"hqq": "1.0"})
     assert [run.ppl for run in row.runs] == [30.0]
+    assert [row.runs[0].ppl for row in cache.rows(PROTOCOL, {"hqq": None})] == [30.0, 32.0]
+    assert cache.rows(PROTOCOL, {}) == []
     assert cache.get(PROTOCOL, SETTING, 1) is None
 
 
