@@ -12,7 +12,7 @@ import torch
 
 from rpiq.blocks import LinearInfo, Skeleton
 from rpiq.config import WHOLE_ROW, QuantizationConfig, Scheme
-from rpiq.distill import PIECE_TOKENS
+from rpiq.distill import PIECE_LOGITS, PIECE_TOKENS
 from rpiq.errors import ConfigError, ResourceError
 from rpiq.head import PIECE
 from rpiq.packing import words
@@ -127,7 +127,7 @@ def _distilling(skeleton: Skeleton, config: QuantizationConfig, linears: tuple[L
     width = inner if config.scheme.group_size == WHOLE_ROW else config.scheme.group_size
     tokens = max(BATCH_TOKENS, config.sequence_length)
     activations = len(skeleton.blocks) * tokens * (_SAVED_HIDDEN * hidden + _SAVED_INNER * inner)
-    logits = _LOGITS * PIECE_TOKENS * skeleton.vocabulary * 4
+    logits = _LOGITS * min(PIECE_TOKENS * skeleton.vocabulary, PIECE_LOGITS) * 4
     return weights * level + 20 * weights // width + 2 * skeleton.vocabulary * hidden + activations + logits
 
 

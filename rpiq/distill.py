@@ -29,7 +29,11 @@ _BETAS = (0.9, 0.95)
 _SAVE_STEPS = 8
 """After so many steps what was learned is saved."""
 PIECE_TOKENS = 256
-"""Whose logits are in memory at once: with a vocabulary of 128,000 they take 130 MB, and several such matrices are needed."""
+"""Whose logits are in memory at once, at most."""
+PIECE_LOGITS = 1 << 24
+"""As many logits at most: with a vocabulary of 128,000 those of 130 tokens, 67 MB, and several such matrices are needed."""
+_PIECE_WEIGHTS = 1 << 24
+"""Weights that are de-quantized at once."""
 
 
 class ScaledLinear(nn.Module):
@@ -74,6 +78,11 @@ class ScaledLinear(nn.Module):
 
 class Pupil(Protocol):
     """A quantized model whose Linears are `ScaledLinear`s, with the rows to learn from."""
+
+    @property
+    def vocabulary(self) -> int:
+        """Tokens that it knows."""
+        ...
 
     def hidden(self, batch: int) -> Tensor:
         """What its blocks make of a batch, `[rows, sequence length, hidden]`, with a gradient."""
@@ -222,7 +231,7 @@ def divergence(pupil: Pupil, batch: int, learn: bool = False) -> float:
         hidden = pupil.hidden(batch)
     outside, tokens = torch.zeros_like(hidden), hidden[..., 0].numel()
     total = 0.0
-    for positions in _pieces(hidden):
+    for positions in _pieces(hidden, pupil.vocabulary):
         piece = hidden[:, positions].detach().requires_grad_(learn)
         with products(teacher.device), torch.no_grad():
             wanted = pupil.logits(batch, teacher[:, positions], positions).log_softmax(-1, dtype=torch.float32)
@@ -240,8 +249,8 @@ def divergence(pupil: Pupil, batch: int, learn: bool = False) -> float:
     return total
 
 
-def _pieces(hidden: Tensor) -> Iterator[slice]:
-    step = max(1, PIECE_TOKENS // len(hidden))
+def _pieces(hidden: Tensor, vocabulary: int) -> Iterator[slice]:
+    step = max(1, min(PIECE_TOKENS, PIECE_LOGITS // vocabulary) // len(hidden))
     for first in range(0, hidden.shape[1], step):
         yield slice(first, min(first + step, hidden.shape[1]))
 
@@ -262,18 +271,26 @@ class _Product(torch.autograd.Function):
     def forward(ctx: Any, x: Tensor, scale: Tensor, levels: Tensor) -> Tensor:
         """x `[..., in]`, scale `[out, groups]`, levels = code − zero `[out, groups, width]` → `[..., out]`."""
         ctx.save_for_backward(x, scale, levels)
-        return linear(x, _dequantized(levels, scale, x))
+        products = [linear(x, _dequantized(levels[part], scale[part], x)) for part in _parts(levels)]
+        return products[0] if len(products) == 1 else torch.cat(products, -1)
 
     @staticmethod
     def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, Tensor, None]:
         """For x and scale."""
         x, scale, levels = ctx.saved_tensors
-        gradient = gradients[0].to(x.dtype)
-        of_weight = gradient.flatten(0, -2).T @ x.flatten(0, -2)
-        grouped = pad(of_weight, (0, levels[0].numel() - x.shape[-1])).view(levels.shape)
-        levels = levels.to(x.dtype)
-        of_scale = torch.linalg.vecdot(grouped, levels).to(scale)
-        return gradient @ _dequantized(levels, scale, x), of_scale, None
+        rows, gradient = x.flatten(0, -2), gradients[0].to(x.dtype).flatten(0, -2)
+        of_x, of_scale = torch.zeros_like(rows), torch.empty_like(scale)
+        for part in _parts(levels):
+            here, known = gradient[:, part], levels[part].to(x.dtype)
+            of_weight = pad(here.T @ rows, (0, known[0].numel() - x.shape[-1])).view(known.shape)
+            of_scale[part] = torch.linalg.vecdot(of_weight, known).to(scale)
+            of_x.addmm_(here, _dequantized(known, scale[part], x))
+        return of_x.view(x.shape), of_scale, None
+
+
+def _parts(levels: Tensor) -> list[slice]:
+    rows = max(1, _PIECE_WEIGHTS // levels[0].numel())
+    return [slice(first, first + rows) for first in range(0, len(levels), rows)]
 
 
 def _dequantized(levels: Tensor, scale: Tensor, x: Tensor) -> Tensor:

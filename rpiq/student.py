@@ -38,6 +38,11 @@ class Student:
         """Its blocks are those of `skeleton`, as `scaled_blocks` has filled them; what is outside must be filled too."""
         self._skeleton, self._lessons = skeleton, lessons
 
+    @property
+    def vocabulary(self) -> int:
+        """Tokens that it knows."""
+        return self._skeleton.vocabulary
+
     def hidden(self, batch: int) -> Tensor:
         """What the quantized blocks make of a batch, `[rows, sequence length, hidden]`."""
         lesson = self._lessons[batch]()

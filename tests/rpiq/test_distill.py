@@ -32,8 +32,13 @@ def coded(out: int, inside: int, scheme: Scheme, seed: int = 0) -> tuple[Tensor,
     return weight, dequantize(codes, grid), ScaledLinear(codes, grid, None)
 
 
+PIECES = {"PIECE_TOKENS": 10_000, "PIECE_LOGITS": 1 << 20, "_PIECE_WEIGHTS": 1 << 20}
+
+
 class Pupil:
     """Two Linears and a head; the teacher has them in full precision."""
+
+    vocabulary = 50
 
     def __init__(self, batches: int = 6, bits: int = 3) -> None:
         generator = torch.Generator().manual_seed(1)
@@ -105,12 +110,14 @@ def test_the_divergence_is_the_definition_and_falls() -> None:
 
 def test_pieces_give_the_gradient_of_the_whole(monkeypatch: pytest.MonkeyPatch) -> None:
     gradients = []
-    for tokens in (7, 10_000):
-        monkeypatch.setattr(module, "PIECE_TOKENS", tokens)
+    for values in (PIECES, {"PIECE_TOKENS": 7}, {"PIECE_LOGITS": 350}, {"_PIECE_WEIGHTS": 100}):
+        for name, value in (PIECES | values).items():
+            monkeypatch.setattr(module, name, value)
         pupil = Pupil()
         divergence(pupil, 0, learn=True)
         gradients.append(pupil.linears["first"].change.grad)
-    assert torch.allclose(gradients[0], gradients[1], atol=1e-6)
+    for gradient in gradients[1:]:
+        assert torch.allclose(gradients[0], gradient, atol=1e-6)
 
 
 def test_a_trainer_that_was_stopped_goes_on_with_the_same_result() -> None:
