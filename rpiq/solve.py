@@ -180,7 +180,8 @@ def gather(
     rows: Passes,
     config: QuantizationConfig,
 ) -> tuple[list[Moments], list[Tensor]]:
-    """The moments of each group, all in one pass, and the inputs of the last batch alone, `[tokens, in]` each."""
+    """The moments of each group, all in one pass, and the inputs of the last row alone, `[tokens, in]` each: the paper's single
+    instance."""
     firsts = [group[0] for group in groups]
     moments: list[Moments] = []
     inputs: list[Tensor] = []
@@ -205,7 +206,7 @@ def gather(
                 one.cross.add((x / size)[:, later], (wanted[number] / size)[:, later])
     if not moments:
         raise SolverError(f"{firsts[0].name}: no calibration rows; give at least one")
-    return moments, [x.flatten(0, -2) for x in inputs]
+    return moments, [x[-1] for x in inputs]
 
 
 def _size(x: Tensor) -> Tensor:
