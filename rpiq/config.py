@@ -66,7 +66,7 @@ class QuantizationConfig:
     """Most rounds of `rpiq-paper`."""
     step: float = 0.01
     """α of equation 8, for `rpiq-paper` alone."""
-    refits: int = 1
+    refits: int = 0
     """Rounds, from the first on, in which each group gets a new scale after its codes."""
     cross_layer: float = 0.0
     """Share of the correction towards the full-precision output taken over from layer to layer; 0 for none."""
