@@ -35,7 +35,8 @@ def collect(out: Path, linears: Sequence[str]) -> dict[str, Any]:
             rows.append({"model": model.name, "method": method, **_row(measured, report)})
             if report and report["config"]["method"] in ("rpiq-paper", "rpiq"):
                 curves = [one for block in report["blocks"] for one in block["linears"] if len(one["rounds"]) > 1]
-                most, where = report["config"]["sweeps"], {"model": model.name, "method": method}
+                most = report["config"]["rounds" if method == "rpiq-paper" else "sweeps"]
+                where = {"model": model.name, "method": method}
                 chosen = [one for one in curves if any(fnmatch(one["name"], pattern) for pattern in linears)]
                 convergence += [{**where, **_curve(one, most)} for one in chosen]
                 if curves:
