@@ -137,6 +137,7 @@ class Bench:
                 others,
                 facts["torch"],
                 facts["transformers"],
+                machine()["processor"],
             )
         self.cache.put(run)
         return run

@@ -62,6 +62,8 @@ class Run:
     """Processor time that everything else on the machine used while the worker ran, in cores."""
     torch: str = ""
     transformers: str = ""
+    processor: str = ""
+    """Whose times these are."""
     error: str = ""
     retry: bool = False
     """The error need not come again, as after a kill: the next bench tries anew."""
@@ -74,10 +76,15 @@ class Row:
     setting: Setting
     runs: tuple[Run, ...]
 
-    def as_json(self) -> dict[str, Any]:
-        """Flat: the setting, means over seeds, every single perplexity. Failed: null values and `error`."""
+    def as_json(self, processor: str) -> dict[str, Any]:
+        """Flat: the setting, means over seeds, every single perplexity. Failed: null values and `error`.
+
+        Times are those of the runs on `processor`, or, where there are none, of those on another one: never of both.
+        """
         good = [run for run in self.runs if run.ppl is not None]
         ppls = [run.ppl for run in good if run.ppl is not None]
+        names = sorted({run.processor for run in good}, key=lambda name: (name != processor, name))
+        timed = [run for run in good if run.processor == names[0]]
         errors = sorted({run.error for run in self.runs if run.error})
         return {
             **asdict(self.setting),
@@ -85,10 +92,11 @@ class Row:
             "ppl_std": statistics.stdev(ppls) if len(ppls) > 1 else None,
             "ppls": ppls,
             "seeds": [run.seed for run in good],
-            "seconds": _mean([run.seconds for run in good]),
-            "processor_seconds": _mean([run.processor_seconds for run in good]),
-            "peak_bytes": max((run.peak_bytes for run in good if run.peak_bytes is not None), default=None),
-            "others": _mean([run.others for run in good]),
+            "processor": timed[0].processor if timed else "",
+            "seconds": _mean([run.seconds for run in timed]),
+            "processor_seconds": _mean([run.processor_seconds for run in timed]),
+            "peak_bytes": max((run.peak_bytes for run in timed if run.peak_bytes is not None), default=None),
+            "others": _mean([run.others for run in timed]),
             "torch": good[0].torch if good else "",
             "transformers": good[0].transformers if good else "",
             **({"error": "; ".join(errors)} if errors else {}),
@@ -160,8 +168,11 @@ def as_markdown(results: dict[str, Any], titles: dict[str, str], command: str) -
         "what everything else on the machine used meanwhile, in cores: times on the clock are to be compared only where it is near 0.",
         "",
         f"{machine['processor']}, {machine['cores']} cores, {protocol['threads']} "
-        f"thread{'s' if protocol['threads'] > 1 else ''}; {machine['system']}.",
+        f"thread{'s' if protocol['threads'] > 1 else ''}; {machine['system']}. Times and memory with a letter were measured on another "
+        "machine, and are to be compared with those of the same letter only.",
     ]
+    letters = {name: chr(97 + number) for number, name in enumerate(_other_processors(results))}
+    lines += ["", *(f"* {letter}: {name}" for name, letter in letters.items())] if letters else []
     keys = ("bits", "group_size", "samples", "sequence_length")
     for group in sorted({tuple(row[key] for key in keys) for row in rows}, key=lambda one: (-one[0], *one[1:])):
         bits, group_size, samples, length = group
@@ -174,7 +185,7 @@ def as_markdown(results: dict[str, Any], titles: dict[str, str], command: str) -
         ]
         for row in rows:
             if tuple(row[key] for key in keys) == group:
-                lines.append(_line(row, titles))
+                lines.append(_line(row, titles, letters.get(row["processor"], "")))
     failed = [row for row in rows if row.get("error")]
     if failed:
         lines += ["", "## What failed", ""]
@@ -185,7 +196,12 @@ def as_markdown(results: dict[str, Any], titles: dict[str, str], command: str) -
     return "\n".join([*lines, ""])
 
 
-def _line(row: dict[str, Any], titles: dict[str, str]) -> str:
+def _other_processors(results: dict[str, Any]) -> list[str]:
+    """On which rows were timed, but for the one that the page names."""
+    return sorted({row["processor"] for row in results["rows"] if row["processor"]} - {results["machine"]["processor"]})
+
+
+def _line(row: dict[str, Any], titles: dict[str, str], letter: str) -> str:
     start = f"| {titles[row['tool']]} {row['version']} | {row['method']} "
     if row["ppl_mean"] is None:
         return f"{start}| failed, see below | | | | | |"
@@ -193,9 +209,9 @@ def _line(row: dict[str, Any], titles: dict[str, str]) -> str:
     cells = (
         f"{row['ppl_mean']:.2f}{spread}",
         str(len(row["seeds"])),
-        f"{row['processor_seconds']:.1f}",
-        f"{row['seconds']:.1f}",
-        f"{row['peak_bytes'] / 1e6:.0f}",
+        f"{row['processor_seconds']:.1f}{letter}",
+        f"{row['seconds']:.1f}{letter}",
+        f"{row['peak_bytes'] / 1e6:.0f}{letter}",
         f"{row['others']:.2f}",
     )
     return f"{start}| {' | '.join(cells)} |"

@@ -129,17 +129,34 @@ def test_rows_of_other_protocols_and_versions_stay_out(tmp_path: Path) -> None:
 
 
 def test_the_page_shows_mean_spread_and_failures() -> None:
-    runs = tuple(Run(PROTOCOL, SETTING, seed, 30.0 + seed, 2.0, 4.0 + seed, 5_000_000, 0.25) for seed in (0, 1, 2))
+    numbers = (2.0, 4.0, 5_000_000, 0.25)
+    runs = tuple(Run(PROTOCOL, SETTING, seed, 30.0 + seed, *numbers, processor="P") for seed in (0, 1, 2))
     failed = Row(replace(SETTING, bits=3), (Run(PROTOCOL, replace(SETTING, bits=3), 0, error="no such width"),))
     results = {
         "full_precision_ppl": 29.0,
         "protocol": vars(PROTOCOL),
         "machine": {"processor": "P", "cores": 2, "system": "S"},
-        "rows": [Row(SETTING, runs).as_json(), failed.as_json()],
+        "rows": [Row(SETTING, runs).as_json("P"), failed.as_json("P")],
     }
     page = as_markdown(results, {"hqq": "HQQ"}, "scripts/bench_quantizers")
-    assert "| HQQ 1.0 | hqq | 31.00 ± 1.00 | 3 | 5.0 | 2.0 | 5 | 0.25 |" in page
+    assert "| HQQ 1.0 | hqq | 31.00 ± 1.00 | 3 | 4.0 | 2.0 | 5 | 0.25 |" in page
     assert "* HQQ 1.0, hqq, 3 bits: no such width" in page
+
+
+def test_times_of_two_machines_are_never_mixed() -> None:
+    elsewhere = Run(PROTOCOL, SETTING, 0, 30.0, 9.0, 9.0, 9_000_000, 0.0, processor="Q")
+    here = Run(PROTOCOL, SETTING, 1, 32.0, 2.0, 4.0, 5_000_000, 0.0, processor="P")
+    both, alone = Row(SETTING, (elsewhere, here)), Row(replace(SETTING, bits=3), (elsewhere,))
+    results = {
+        "full_precision_ppl": 29.0,
+        "protocol": vars(PROTOCOL),
+        "machine": {"processor": "P", "cores": 2, "system": "S"},
+        "rows": [both.as_json("P"), alone.as_json("P")],
+    }
+    page = as_markdown(results, {"hqq": "HQQ"}, "scripts/bench_quantizers")
+    assert "| HQQ 1.0 | hqq | 31.00 ± 1.41 | 2 | 4.0 | 2.0 | 5 | 0.00 |" in page
+    assert "| HQQ 1.0 | hqq | 30.00 | 1 | 9.0a | 9.0a | 9a | 0.00 |" in page
+    assert "* a: Q" in page
 
 
 @pytest.mark.parametrize("tool", TOOLS.values(), ids=lambda tool: tool.name)
