@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import pytest
@@ -11,9 +12,14 @@ from models.errors import Corrupt
 from models.store import Store
 
 
-def test_a_copy_is_made_once_and_mended_when_damaged(store: Store) -> None:
-    source = store.open("smollm2-135m-instruct")
-    copy = transformers_folder(source)
+def test_a_copy_is_made_once_and_mended_when_damaged(store: Store, tmp_path: Path) -> None:
+    """On copies of the store's own folders, which others may be using."""
+    source = tmp_path / "smollm2-135m-instruct"
+    ready = transformers_folder(store.open(source.name))
+    shutil.copytree(store.open(source.name), source)
+    copy = tmp_path / FOLDER / source.name
+    shutil.copytree(ready, copy)
+    assert transformers_folder(source) == copy
     weights = copy / "model.safetensors"
     made = weights.stat().st_mtime_ns
     assert transformers_folder(source) == copy
