@@ -10,8 +10,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from typing import Any, Literal, get_args
 
-from huggingface_hub.dataclasses import strict
-from huggingface_hub.errors import StrictDataclassError
 from transformers import PreTrainedConfig
 
 from models.errors import Unsuitable
@@ -54,7 +52,6 @@ class VisionConfig:
         return (self.patches_a_side // _STRIDE) ** 2
 
 
-@strict
 class CogVLM2Config(PreTrainedConfig):
     """Values of config.json; the defaults are those of `cogvlm2-llama3-chat-19B`.
 
@@ -126,10 +123,7 @@ class CogVLM2Config(PreTrainedConfig):
     def from_dict(cls, config_dict: dict[str, Any], **kwargs: Any) -> Any:
         """As the base class: the configuration, or with `return_unused_kwargs` a pair. Unsuitable for another model's."""
         _refuse_others(config_dict)
-        try:
-            return super().from_dict(config_dict, **kwargs)
-        except StrictDataclassError as error:
-            raise Unsuitable(f"config.json: {' '.join(str(error).split())}; get it again") from error
+        return super().from_dict(config_dict, **kwargs)
 
     def _check(self) -> None:
         vision = self.vision
@@ -137,11 +131,8 @@ class CogVLM2Config(PreTrainedConfig):
             raise Unsuitable(
                 "num_positions 1226 in vision_config is CogVLM's, the first version, whose layers differ; get CogVLM2"
             )
-        for owner, names in ((self, _POSITIVE), (vision, _VISION_POSITIVE)):
-            for name in names:
-                value = getattr(owner, name)
-                if not isinstance(value, int) or value < 1:
-                    raise Unsuitable(f"{name} is {value!r} in config.json and must be a whole number above 0")
+        _check_numbers(self, type(self).__annotations__)
+        _check_numbers(vision, VisionConfig.__annotations__)
         patches = vision.patches_a_side**2
         wrong = {
             f"hidden_size {self.hidden_size} is no multiple of 2 * num_attention_heads": self.hidden_size
@@ -155,6 +146,7 @@ class CogVLM2Config(PreTrainedConfig):
             f"hidden_act {vision.hidden_act!r} of vision_config is not 'gelu'": vision.hidden_act != "gelu",
             "dropout_prob of vision_config is not 0": vision.dropout_prob != 0,
             "tie_word_embeddings is true": self.tie_word_embeddings,
+            "eos_token_id is empty": not self.stop_ids,
             f"template_version {self.template_version!r} is none of {', '.join(get_args(Template))}": (
                 self.template_version not in get_args(Template)
             ),
@@ -163,16 +155,16 @@ class CogVLM2Config(PreTrainedConfig):
             raise Unsuitable(f"config.json is not of a CogVLM2 that can be run: {'; '.join(reasons)}")
 
 
-_POSITIVE = (
-    "vocab_size",
-    "hidden_size",
-    "intermediate_size",
-    "num_hidden_layers",
-    "num_attention_heads",
-    "num_multi_query_heads",
-    "max_position_embeddings",
-)
-_VISION_POSITIVE = tuple(field.name for field in fields(VisionConfig) if field.type == "int")
+def _check_numbers(values: object, types: Mapping[str, str]) -> None:
+    """Token ids and the rate of dropout may be 0, other numbers not."""
+    for name, kind in types.items():
+        value = getattr(values, name)
+        if kind not in ("int", "float"):
+            continue
+        if isinstance(value, bool) or not isinstance(value, int if kind == "int" else int | float):
+            raise Unsuitable(f"{name} is {value!r} in config.json and must be a number ({kind}); get it again")
+        if value < 0 or (value == 0 and not name.endswith(("_token_id", "_prob"))):
+            raise Unsuitable(f"{name} is {value!r} in config.json and must be above 0; get it again")
 
 
 def _refuse_others(values: Mapping[str, Any]) -> None:
