@@ -96,8 +96,8 @@ class CogVLM2Config(PreTrainedConfig):
             self.eos_token_id = [128001, 128009]
         if self.vision_config is None:
             self.vision_config = {}
-        known = {field.name for field in fields(VisionConfig)}
-        if unknown := sorted(set(self.vision_config) - known):
+        known = [field.name for field in fields(VisionConfig)]
+        if unknown := sorted(self.vision_config.keys() - set(known)):
             raise Unsuitable(f"vision_config: {', '.join(unknown)} is not a value of CogVLM2; open a CogVLM2 model")
         self.vision_config = {name: getattr(self.vision, name) for name in known}
         super().__post_init__(**kwargs)  # type: ignore[no-untyped-call]

@@ -46,7 +46,7 @@ class CogVLM2Model(nn.Module):
         """Hidden states `[rows, length, width]` after the last norm; arguments as of `CogVLM2ForConditionalGeneration`."""
         hidden, routing = self.embed_tokens(input_ids), None
         # One position alone is a token being written, never an image; not looking spares a GPU the wait.
-        if input_ids.shape[1] > 1:
+        if input_ids.shape[1] > 1 or pixel_values is not None:
             hidden = self._with_images(hidden, token_type_ids, pixel_values, past_key_values)
             routing = Routing.of(tokens.vision_expert_mask(token_type_ids))
         # Without the positions: equal ones, as patches have, would be taken for borders between packed texts.
@@ -73,8 +73,8 @@ class CogVLM2Model(nn.Module):
             return hidden  # the images are in the cache
         if len(where) != images * self.config.image_tokens:
             raise PromptError(
-                f"{len(where)} positions of type {tokens.IMAGE} and {images} images of {self.config.image_tokens} each do not fit; "
-                "give pixel_values and token_type_ids of the same call of the processor"
+                f"{len(where)} positions of type {tokens.IMAGE} and {images} images of {self.config.image_tokens} each do not "
+                "fit; give pixel_values and token_type_ids of the same call of the processor"
             )
         if pixel_values is None:
             return hidden

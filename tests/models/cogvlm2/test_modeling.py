@@ -166,7 +166,7 @@ def test_a_wrong_number_of_image_positions_is_told(model: Model, processor: CogV
     with pytest.raises(PromptError, match="6 positions of type 1 and 0 images"):
         model(input_ids=torch.tensor([[BOS, *6 * [PAD]]]), token_type_ids=torch.tensor([[0, *6 * [1]]]))
     with pytest.raises(PromptError, match="0 positions of type 1 and 1 images"):
-        model(input_ids=torch.tensor([[BOS, 1]]), pixel_values=batch["pixel_values"])
+        model(input_ids=torch.tensor([[BOS]]), pixel_values=batch["pixel_values"])
 
 
 def test_pixels_of_another_size_are_told(model: Model, processor: CogVLM2Processor) -> None:
