@@ -1,4 +1,4 @@
-"""Errors of the model store: each message says what failed, where, and what to do.
+"""Errors of the model store and of the models themselves: each message says what failed, where, and what to do.
 
 What is said aloud to a blind user is the assistant's part, which wraps these.
 """
@@ -24,3 +24,11 @@ class Corrupt(ModelError):  # noqa: N818
 
 class Unavailable(ModelError):  # noqa: N818
     """The model cannot be brought here or written: no network, no such package, no room, no permission."""
+
+
+class Unsuitable(ModelError):  # noqa: N818
+    """A folder or a configuration of another kind of model than the one that is opened."""
+
+
+class PromptError(ModelError):
+    """A question, its history or its picture in a form, or of a length, that the model cannot take."""

@@ -1,0 +1,61 @@
+"""A random CogVLM2 of two small layers, a tokenizer whose ids are bytes, and pictures, made on the spot."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import torch
+from PIL import Image
+from tokenizers import AddedToken, Tokenizer
+from tokenizers.decoders import ByteLevel as ByteLevelDecoder
+from tokenizers.models import BPE
+from tokenizers.pre_tokenizers import ByteLevel
+from transformers import PreTrainedTokenizerFast
+
+from models.cogvlm2 import CogVLM2Config, CogVLM2ForConditionalGeneration, CogVLM2Processor
+
+BOS, EOS, EOT, PAD = 300, 301, 302, 303
+
+
+def tiny_config(**changes: Any) -> CogVLM2Config:
+    """4 x 4 patches, so 4 + 2 positions for an image."""
+    sizes = {"vocab_size": 320, "hidden_size": 32, "intermediate_size": 48, "num_hidden_layers": 2}
+    heads = {"num_attention_heads": 4, "num_multi_query_heads": 2, "max_position_embeddings": 128}
+    ids = {"bos_token_id": BOS, "eos_token_id": [EOS, EOT], "pad_token_id": PAD}
+    tower = {"hidden_size": 16, "num_hidden_layers": 3, "num_heads": 2, "intermediate_size": 24}
+    vision = {"vision_config": tower | {"patch_size": 4, "image_size": 16, "num_positions": 17}}
+    return CogVLM2Config(**(sizes | heads | ids | vision | changes))
+
+
+def tiny_model(**changes: Any) -> CogVLM2ForConditionalGeneration:
+    """With weights larger than the usual start, so that a wrong one shows in the logits."""
+    torch.manual_seed(0)
+    model = CogVLM2ForConditionalGeneration(tiny_config(**changes)).eval()
+    with torch.no_grad():
+        for parameter in model.parameters():
+            parameter.copy_(torch.randn(parameter.shape) * (0.3 if parameter.dim() == 1 else 0.2))
+    return model
+
+
+def byte_tokenizer(config: CogVLM2Config) -> PreTrainedTokenizerFast:
+    """The id of a byte is its value; special ids are the config's."""
+    # ByteLevel writes bytes without a letter of their own as those from 256 on, in order.
+    plain = [*range(33, 127), *range(161, 173), *range(174, 256)]
+    others = [byte for byte in range(256) if byte not in plain]
+    letters = {chr(byte): byte for byte in plain} | {chr(256 + at): byte for at, byte in enumerate(others)}
+    special = {"<begin>": config.bos_token_id, "<pad>": config.pad_token_id}
+    special |= {f"<end{at}>": token for at, token in enumerate(config.stop_ids)}
+    tokenizer = Tokenizer(BPE(vocab=letters | special, merges=[]))
+    tokenizer.pre_tokenizer = ByteLevel(add_prefix_space=False, use_regex=False)
+    tokenizer.decoder = ByteLevelDecoder()
+    tokenizer.add_special_tokens([AddedToken(name, special=True) for name in special])
+    return PreTrainedTokenizerFast(tokenizer_object=tokenizer)
+
+
+def processor_of(config: CogVLM2Config) -> CogVLM2Processor:
+    return CogVLM2Processor.for_config(config, byte_tokenizer(config))
+
+
+def picture(seed: int = 0, width: int = 30, height: int = 20) -> Image.Image:
+    return Image.fromarray(np.random.default_rng(seed).integers(0, 256, (height, width, 3), dtype=np.uint8))
