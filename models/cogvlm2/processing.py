@@ -130,6 +130,10 @@ class CogVLM2Processor(ProcessorMixin):
             data["labels"] = _padded([row.labels for row in rows], NOT_LEARNED)
         return BatchFeature(data)
 
+    def vqa(self, image: Image.Image, question: str) -> BatchFeature:
+        """Inputs for a short answer to one question about one picture, as `rpiq evaluate --task ocr-vqa` asks."""
+        return self(Conversation(question, image, template="vqa"))
+
     def row(self, conversation: Conversation) -> Row:
         """The tokens of one conversation. PromptError when it is longer than the model's context."""
         image = 0 if conversation.image is None else self.image_tokens
