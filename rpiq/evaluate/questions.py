@@ -118,13 +118,15 @@ def _check(file: Path, asked: tuple[Question, ...]) -> None:
                 f"{question.where}: another question has the index {question.id}, too; number them anew"
             )
         seen.add(question.id)
-    files = {question.picture: question for question in asked if isinstance(question.picture, Path)}
-    missing = [question for picture, question in files.items() if isinstance(picture, Path) and not picture.is_file()]
+    first_about: dict[Path, Question] = {}
+    for question in asked:
+        if isinstance(question.picture, Path):
+            first_about.setdefault(question.picture, question)
+    missing = [picture for picture in first_about if not picture.is_file()]
     if missing:
-        first = missing[0]
         raise EvaluationError(
-            f"{first.where}: the picture {first.picture} is missing, as are {len(missing) - 1} others of {len(files)} "
-            f"that {file.name} asks about; get the pictures again"
+            f"{first_about[missing[0]].where}: the picture {missing[0]} is missing ({len(missing)} of the {len(first_about)} "
+            f"pictures are that {file.name} asks about); get them again"
         )
 
 

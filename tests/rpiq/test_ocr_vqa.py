@@ -167,7 +167,7 @@ def test_what_cannot_be_asked(model: Path, tmp_path: Path, capsys: pytest.Captur
 
 
 FAMILY = """
-from transformers import AutoConfig, AutoModelForCausalLM, AutoProcessor
+from transformers import AutoConfig, AutoModelForImageTextToText, AutoProcessor
 from transformers import LlavaConfig, LlavaForConditionalGeneration, LlavaProcessor
 
 class TinyFamilyConfig(LlavaConfig):
@@ -181,7 +181,7 @@ class TinyFamilyProcessor(LlavaProcessor):
         return self(images=image, text=f"<image>Question: {question} Short answer:", return_tensors="pt")
 
 AutoConfig.register("tiny_family", TinyFamilyConfig)
-AutoModelForCausalLM.register(TinyFamilyConfig, TinyFamilyModel)
+AutoModelForImageTextToText.register(TinyFamilyConfig, TinyFamilyModel)
 AutoProcessor.register(TinyFamilyConfig, TinyFamilyProcessor)
 """
 
