@@ -171,7 +171,7 @@ def _table(file: Path, text: str) -> Iterator[Question]:
                         f"{place}: its image is that of row {reference}, which has none; get the file again"
                     )
         else:
-            paths = _literals(_text(row, "image_path", place))
+            paths = _literals(_text(row, "image_path", place), place)
             if len(paths) != 1:
                 raise EvaluationError(f"{place}: {len(paths)} paths in image_path, where one is wanted; correct it")
             picture = file.parent / paths[0]
@@ -180,7 +180,7 @@ def _table(file: Path, text: str) -> Iterator[Question]:
             place,
             picture,
             _text(row, "question", place),
-            _literals(_text(row, "answer", place)),
+            _literals(_text(row, "answer", place), place),
             row.get("category") or row.get("split") or _NO_CATEGORY,
         )
 
@@ -202,14 +202,17 @@ def _rows(file: Path, text: str) -> list[tuple[str, dict[str, str]]]:
     return rows
 
 
-def _literals(cell: str) -> tuple[str, ...]:
+def _literals(cell: str, place: str) -> tuple[str, ...]:
     """A cell of a TSV: one text, or a list of them as Python writes it."""
     if cell.startswith("[") and cell.endswith("]"):
         try:
             values = ast.literal_eval(cell)
         except (ValueError, SyntaxError):  # a text that happens to stand in brackets
             return (cell,)
-        return tuple(str(value) for value in values)
+        if not values:
+            raise EvaluationError(f"{place} has an empty list where a text is wanted; correct it")
+        if isinstance(values, list):
+            return tuple(str(value) for value in values)
     return (cell,)
 
 

@@ -167,6 +167,7 @@ ROW = {"index": "1", "image": "x" * 80, "question": "Who?", "answer": "I"}
         ([ROW | {"image": "5"}], r"x.tsv:2: its image is that of row 5, which has none"),
         ([ROW | {"image": ""}], r'x.tsv:2 has no text as its "image_path"'),
         ([ROW | {"answer": " "}], r'x.tsv:2 has no text as its "answer"'),
+        ([ROW | {"answer": "[]"}], r"x.tsv:2 has an empty list"),
         ([ROW | {"image": "", "image_path": "['a.png', 'b.png']"}], "2 paths in image_path"),
     ],
 )
