@@ -50,31 +50,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--version", action="version", version=f"%(prog)s {version('rpiq-assistant')}")
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", dest="command", required=True)
     _add_quantize(commands)
-    evaluate = _command(commands, "evaluate", "measure a model, full precision or quantized", "Measure a model.")
-    evaluate.add_argument("model", type=Path, help="a folder with safetensors, quantized by rpiq or not")
-    evaluate.add_argument("--task", required=True, choices=("perplexity", "perplexity-autogptq", "sentiment"))
-    evaluate.add_argument(
-        "--data",
-        type=Path,
-        required=True,
-        help="a text (.raw is joined as WikiText usually is), or tweets NAME_text.txt",
-    )
-    evaluate.add_argument("--limit", type=_positive, metavar="N", help="the first N windows or tweets only")
-    evaluate.add_argument(
-        "--sequence-length",
-        type=_positive,
-        default=2048,
-        metavar="N",
-        help="tokens in a window of perplexity (%(default)s)",
-    )
-    evaluate.add_argument("--dtype", choices=("float32", "bfloat16"), help="of the computation (the model's own)")
-    evaluate.add_argument("--device", choices=("auto", "cpu", "cuda"), default="auto")
-    evaluate.add_argument(
-        "--nf4",
-        action="store_true",
-        help="quantize a full-precision folder on loading, by bitsandbytes, to compare with",
-    )
-    evaluate.add_argument("--json", type=Path, metavar="FILE", help="write the result as JSON too")
+    _add_evaluate(commands)
     inspect = _command(
         commands,
         "inspect",
@@ -168,6 +144,43 @@ def _add_quantize(commands: argparse._SubParsersAction[argparse.ArgumentParser])
         "--dry-run", action="store_true", help="print the budget and all Linears, rehearse one block, write nothing"
     )
     quantize.add_argument("--json", type=Path, metavar="REPORT", help="write the report as JSON")
+
+
+def _add_evaluate(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    evaluate = _command(
+        commands,
+        "evaluate",
+        "measure a model, full precision or quantized",
+        "Measure a model. The answers of ocr-vqa are kept beside --json FILE, in FILE.answers.jsonl, as they come: "
+        "the same command goes on after an interruption.",
+    )
+    evaluate.add_argument("model", type=Path, help="a folder with safetensors, quantized by rpiq or not")
+    evaluate.add_argument(
+        "--task", required=True, choices=("perplexity", "perplexity-autogptq", "sentiment", "ocr-vqa")
+    )
+    evaluate.add_argument(
+        "--data",
+        type=Path,
+        required=True,
+        help="a text (.raw is joined as WikiText usually is); tweets NAME_text.txt; for ocr-vqa dataset.json, a .tsv or .jsonl "
+        "with questions about pictures, or the folder of it",
+    )
+    evaluate.add_argument("--limit", type=_positive, metavar="N", help="the first N windows, tweets or questions only")
+    evaluate.add_argument(
+        "--sequence-length",
+        type=_positive,
+        default=2048,
+        metavar="N",
+        help="tokens in a window of perplexity (%(default)s)",
+    )
+    evaluate.add_argument("--dtype", choices=("float32", "bfloat16"), help="of the computation (the model's own)")
+    evaluate.add_argument("--device", choices=("auto", "cpu", "cuda"), default="auto")
+    evaluate.add_argument(
+        "--nf4",
+        action="store_true",
+        help="quantize a full-precision folder on loading, by bitsandbytes, to compare with",
+    )
+    evaluate.add_argument("--json", type=Path, metavar="FILE", help="write the result as JSON too")
 
 
 def _command(

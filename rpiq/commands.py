@@ -9,23 +9,31 @@ import argparse
 import json
 import sys
 import time
+from collections.abc import Mapping
+from contextlib import ExitStack
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import torch
+from transformers import PreTrainedModel
 
 from rpiq.budget import Plan
 from rpiq.calibration import calibration_file, read_tokenizer
 from rpiq.compare import compare
 from rpiq.config import QuantizationConfig, Scheme, changed
 from rpiq.errors import ResourceError
+from rpiq.evaluate.answer_file import AnswerFile, model_sha256
+from rpiq.evaluate.answering import VisionModel, read_processor
 from rpiq.evaluate.memory import weight_bytes
+from rpiq.evaluate.ocr_vqa import OcrVqa, Score, ocr_vqa
 from rpiq.evaluate.perplexity import joined_rows, perplexity, perplexity_autogptq, read_text
+from rpiq.evaluate.questions import read_questions
 from rpiq.evaluate.sentiment import read_tweets, sentiment
 from rpiq.export import export_gguf, export_gptq
 from rpiq.loading import load
 from rpiq.pipeline import choose_device, quantize, rehearse
+from rpiq.plugins import load_architectures
 from rpiq.result import REPORT_FILE, BlockReport, Report, peak_memory, read_report
 from rpiq.terminal import show_count, show_progress
 
@@ -40,6 +48,7 @@ def run(arguments: argparse.Namespace) -> None:
 def _quantize(arguments: argparse.Namespace) -> None:
     if arguments.json is not None and not arguments.json.absolute().parent.is_dir():
         raise ResourceError(f"{arguments.json.parent} is no folder; make it before a run of hours ends in it")
+    load_architectures()
     calibration = calibration_file(arguments.calibration)
     config = QuantizationConfig(
         method=arguments.method,
@@ -70,11 +79,15 @@ def _quantize(arguments: argparse.Namespace) -> None:
 
 
 def _evaluate(arguments: argparse.Namespace) -> None:
+    load_architectures()
     device = choose_device(arguments.device)
+    dtype = None if arguments.dtype is None else getattr(torch, arguments.dtype)
+    if arguments.task == "ocr-vqa":
+        _ocr_vqa(arguments, device, dtype)
+        return
     tokenizer = read_tokenizer(arguments.model)
     tweets = read_tweets(arguments.data, arguments.limit) if arguments.task == "sentiment" else []
     text = "" if arguments.task == "sentiment" else read_text(arguments.data)
-    dtype = None if arguments.dtype is None else getattr(torch, arguments.dtype)
     model = load(arguments.model, device, dtype, "nf4" if arguments.nf4 else None)
     started = time.monotonic()
     count = show_count("tweets" if arguments.task == "sentiment" else "windows")
@@ -86,22 +99,64 @@ def _evaluate(arguments: argparse.Namespace) -> None:
         result = perplexity(model, tokenizer, text, arguments.sequence_length, arguments.limit, count)
     else:
         result = perplexity_autogptq(model, tokenizer, text, arguments.limit, count)
-    values = asdict(result) | {
+    values = asdict(result) | _costs(model, started)
+    _write_result(arguments, values)
+    sys.stdout.write(_values(values))
+
+
+def _ocr_vqa(arguments: argparse.Namespace, device: torch.device, dtype: torch.dtype | None) -> None:
+    questions = read_questions(arguments.data, arguments.limit)
+    processor = read_processor(arguments.model)
+    with ExitStack() as opened:
+        kept = None
+        if arguments.json is not None:
+            source = {
+                "model": model_sha256(arguments.model),
+                "data": questions.sha256,
+                "dtype": str(arguments.dtype),
+                "nf4": str(arguments.nf4),
+            }
+            kept = opened.enter_context(AnswerFile(Path(f"{arguments.json}.answers.jsonl"), source))
+        model = load(arguments.model, device, dtype, "nf4" if arguments.nf4 else None)
+        started = time.monotonic()
+        result = ocr_vqa(VisionModel(model, processor), questions.asked, kept, show_count("questions"))
+    costs = _costs(model, started)
+    _write_result(arguments, {"data": str(questions.file), "data_sha256": questions.sha256, **asdict(result), **costs})
+    sys.stdout.write(_score_table(result) + _values(costs))
+
+
+def _costs(model: PreTrainedModel, started: float) -> dict[str, float]:
+    return {
         "weight_bytes": weight_bytes(model),
         "peak_memory_bytes": peak_memory(),
         "seconds": time.monotonic() - started,
     }
+
+
+def _write_result(arguments: argparse.Namespace, values: dict[str, Any]) -> None:
     if arguments.json is not None:
-        _write(
-            arguments.json,
-            json.dumps({"task": arguments.task, "model": str(arguments.model), **values}, indent=2) + "\n",
-        )
-    sys.stdout.write(
-        "".join(
-            f"{name:<20} {value:.4f}\n" if isinstance(value, float) else f"{name:<20} {value}\n"
-            for name, value in values.items()
-        )
+        result = {"task": arguments.task, "model": str(arguments.model), **values}
+        _write(arguments.json, json.dumps(result, indent=2) + "\n")
+
+
+def _values(values: Mapping[str, object]) -> str:
+    return "".join(
+        f"{name:<20} {value:.4f}\n" if isinstance(value, float) else f"{name:<20} {value}\n"
+        for name, value in values.items()
     )
+
+
+def _score_table(result: OcrVqa) -> str:
+    """Percentages, as the paper gives them."""
+    parts: list[dict[str, Score]] = [{"overall": result.overall}, result.by_category, result.by_kind]
+    width = max(20, *(len(name) for part in parts for name in part))
+    lines = [f"{'%':<{width}} {'questions':>9} {'exact':>10} {'caseless':>10} {'normalized':>10}"]
+    for part in parts:
+        for name, score in part.items():
+            shares = " ".join(f"{100 * share:>10.2f}" for share in (score.exact, score.caseless, score.normalized))
+            lines.append(f"{name:<{width}} {score.questions:>9} {shares}")
+        lines.append("")
+    return "\n".join(lines)
 
 
 def _compare(arguments: argparse.Namespace) -> None:

@@ -24,7 +24,7 @@ from transformers import (
 )
 from transformers.conversion_mapping import get_model_conversion_mapping
 from transformers.core_model_loading import WeightConverter, WeightRenaming, rename_source_key
-from transformers.models.auto.modeling_auto import MODEL_FOR_IMAGE_TEXT_TO_TEXT_MAPPING_NAMES
+from transformers.models.auto.modeling_auto import MODEL_FOR_IMAGE_TEXT_TO_TEXT_MAPPING
 from transformers.pytorch_utils import Conv1D
 
 from rpiq import layout
@@ -216,6 +216,7 @@ def _config(folder: Path) -> PreTrainedConfig:
 
 def _auto(config: PreTrainedConfig) -> Any:
     """The class of transformers that builds the model: with pictures where its configuration says so."""
-    architectures = config.architectures or []
-    with_pictures = MODEL_FOR_IMAGE_TEXT_TO_TEXT_MAPPING_NAMES.get(config.model_type)
-    return AutoModelForImageTextToText if with_pictures in architectures else AutoModelForCausalLM
+    # The mapping, unlike its table of names, knows the families that others have registered.
+    with_pictures = MODEL_FOR_IMAGE_TEXT_TO_TEXT_MAPPING.get(type(config), None)
+    named = getattr(with_pictures, "__name__", None) in (config.architectures or [])
+    return AutoModelForImageTextToText if named else AutoModelForCausalLM

@@ -233,3 +233,11 @@ def test_export(made: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) 
     assert main(["export", str(made / "out"), "--to", "gguf", "--out", str(tmp_path / "model.gguf")]) == 2
     assert "vocabulary" in capsys.readouterr().err, "the tests' tokenizer is of no kind that llama.cpp knows"
     assert not (tmp_path / "model.gguf").exists()
+
+
+def test_help_of_evaluate_says_what_ocr_vqa_wants(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        main(["evaluate", "--help"])
+    out = " ".join(capsys.readouterr().out.split())
+    for part in ("ocr-vqa", "dataset.json", "FILE.answers.jsonl", "goes on after an interruption"):
+        assert part in out
