@@ -47,6 +47,9 @@ class Hessian:
         """Σ XᵀX, or Σ X̃ᵀX̃ when the inputs come from quantized layers; no copy."""
         if not self._whole:
             for here, below in self._columns():
+                # Not all BLAS libraries make a product of a matrix with itself symmetric to the last bit.
+                square = self._below[here, here]
+                square.copy_(square.tril() + square.tril(-1).T)
                 self._below[here, below.start + _SIDE :] = self._below[below.start + _SIDE :, here].T
             self._whole = True
         return self._below
