@@ -197,7 +197,10 @@ def _plain(folder: Path, device: torch.device, dtype: torch.dtype | None, fallba
         arguments["device_map"] = {"": device}
     auto = _auto(_config(folder))
     with no_progress_bars():
-        model: PreTrainedModel = auto.from_pretrained(folder, **arguments)
+        model: PreTrainedModel
+        model, found = auto.from_pretrained(folder, output_loading_info=True, **arguments)
+    # transformers would go on with random values in their place, and say so in its log only.
+    _compare(folder, missing=set(found["missing_keys"]), unexpected=set())
     if fallback is None:
         nn.Module.to(model, device)
     model.eval()

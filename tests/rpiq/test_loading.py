@@ -134,6 +134,15 @@ def test_untouched_folders_go_through_transformers(tmp_path: Path) -> None:
     assert load(source, dtype=torch.float32).dtype == torch.float32
 
 
+def test_an_untouched_folder_that_lacks_a_tensor(tmp_path: Path) -> None:
+    shard = save_model(tmp_path) / "model.safetensors"
+    tensors = load_file(shard)
+    del tensors["model.layers.0.mlp.up_proj.weight"]
+    save_file(tensors, shard, {"format": "pt"})
+    with pytest.raises(CheckpointError, match=r"1 missing \(model\.layers\.0\.mlp\.up_proj\.weight\).*get it again"):
+        load(tmp_path)
+
+
 def test_tied_head_stored_under_its_own_name(quantized: Path) -> None:
     stored = load_file(quantized / "model.safetensors")
     expected = logits(load(quantized))
