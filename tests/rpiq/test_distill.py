@@ -22,6 +22,7 @@ from tests.rpiq.tiny import CONFIGS, write_model, write_text
 def exact(monkeypatch: pytest.MonkeyPatch) -> None:
     """Products in float32, so that results can be compared."""
     monkeypatch.setattr(torch.cpu, "_is_amx_tile_supported", lambda: False)
+    monkeypatch.setattr(torch.cpu, "_is_avx512_bf16_supported", lambda: False)
 
 
 def coded(out: int, inside: int, scheme: Scheme, seed: int = 0) -> tuple[Tensor, Tensor, ScaledLinear]:
