@@ -109,5 +109,5 @@ def test_the_gpu_script_on_a_processor(tmp_path: Path, tokenizer: Path, text: Pa
     assert 0 < made.solver_seconds < made.seconds
     for weights, folder in (("4 bit", "out"), ("bfloat16", "source")):
         for cache in ("dynamic", "static"):
-            found = steps.measure_decode(weights, tmp_path / folder, cache, 8, "cpu")
+            found = steps.measure_decode(weights, tmp_path / folder, cache, 24, "cpu")
             assert found.linears_tokens_per_second > found.tokens_per_second > 0
