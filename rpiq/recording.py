@@ -19,7 +19,7 @@ from rpiq.errors import ArchitectureError
 
 
 def products(device: torch.device) -> AbstractContextManager[Any]:
-    """Matrix products in bfloat16 on processors that have them in hardware, where they are two to ten times faster; what is
+    """Matrix products in bfloat16 on processors that have them in hardware, where they are at least twice as fast; what is
     between the products stays in float32. On a GPU the model is in its own narrow type anyway.
     """
     has = torch.cpu._is_amx_tile_supported() or torch.cpu._is_avx512_bf16_supported()

@@ -168,11 +168,16 @@ def as_markdown(results: dict[str, Any], titles: dict[str, str], command: str) -
         "what everything else on the machine used meanwhile, in cores: times on the clock are to be compared only where it is near 0.",
         "",
         f"{machine['processor']}, {machine['cores']} cores, {protocol['threads']} "
-        f"thread{'s' if protocol['threads'] > 1 else ''}; {machine['system']}. Times and memory with a letter were measured on another "
-        "machine, and are to be compared with those of the same letter only.",
+        f"thread{'s' if protocol['threads'] > 1 else ''}; {machine['system']}.",
     ]
     letters = {name: chr(97 + number) for number, name in enumerate(_other_processors(results))}
-    lines += ["", *(f"* {letter}: {name}" for name, letter in letters.items())] if letters else []
+    if letters:
+        lines += [
+            "",
+            "Times and memory with a letter are another machine's, to be compared with those of the same letter:",
+            "",
+        ]
+        lines += [f"* {letter}: {name}" for name, letter in letters.items()]
     keys = ("bits", "group_size", "samples", "sequence_length")
     for group in sorted({tuple(row[key] for key in keys) for row in rows}, key=lambda one: (-one[0], *one[1:])):
         bits, group_size, samples, length = group
