@@ -46,9 +46,13 @@ class AnswerFile:
         self.answers: dict[str, str] = {}
         """Those so far."""
         try:
-            whole = self._whole_lines()
+            data = file.read_bytes() if file.exists() else b""
+            whole = data[: data.rfind(b"\n") + 1]
             if whole:
-                self._read(whole)
+                self._read(whole.splitlines())
+            if len(whole) < len(data):  # not before it is known to be ours
+                with file.open("r+b") as stream:
+                    stream.truncate(len(whole))
             self._stream: IO[str] = file.open("a", encoding="utf-8")
             if not whole:
                 self._write({"answers_of": self._source})
@@ -76,17 +80,6 @@ class AnswerFile:
     def _write(self, values: object) -> None:
         self._stream.write(json.dumps(values, ensure_ascii=False) + "\n")
         self._stream.flush()
-
-    def _whole_lines(self) -> list[bytes]:
-        """The file's lines; cuts off what follows the last whole one."""
-        if not self._file.exists():
-            return []
-        data = self._file.read_bytes()
-        whole = data[: data.rfind(b"\n") + 1]
-        if len(whole) < len(data):
-            with self._file.open("r+b") as stream:
-                stream.truncate(len(whole))
-        return whole.splitlines()
 
     def _read(self, lines: list[bytes]) -> None:
         for number, line in enumerate(lines, 1):
