@@ -13,26 +13,18 @@ from typing import Any, Literal
 
 import torch
 from torch import Tensor, nn
-from transformers import (
-    AutoConfig,
-    AutoModelForCausalLM,
-    AutoModelForImageTextToText,
-    BitsAndBytesConfig,
-    GenerationConfig,
-    PreTrainedConfig,
-    PreTrainedModel,
-)
+from transformers import BitsAndBytesConfig, GenerationConfig, PreTrainedConfig, PreTrainedModel
 from transformers.conversion_mapping import get_model_conversion_mapping
 from transformers.core_model_loading import WeightConverter, WeightRenaming, rename_source_key
-from transformers.models.auto.modeling_auto import MODEL_FOR_IMAGE_TEXT_TO_TEXT_MAPPING
 from transformers.pytorch_utils import Conv1D
 
 from rpiq import layout
+from rpiq.blocks import auto_class, open_config
 from rpiq.byte_head import HeadBits, shrink_head
 from rpiq.checkpoint import read
-from rpiq.config import Scheme
 from rpiq.errors import ArchitectureError, CheckpointError, ConfigError
 from rpiq.gguf_source import no_progress_bars
+from rpiq.layout import Schemes
 from rpiq.linear import QuantLinear
 from rpiq.weights import Weights
 
@@ -66,15 +58,15 @@ def load(
         values = json.loads((folder / "config.json").read_text("utf-8"))
     except (OSError, ValueError) as error:
         raise CheckpointError(f"{folder / 'config.json'} cannot be read ({error}); get it again") from error
-    scheme = layout.read_scheme(folder, values) if isinstance(values, dict) else None
+    schemes = layout.read_schemes(folder, values) if isinstance(values, dict) else None
     read(folder)  # refuses pickles, damaged and missing shards in words of our own
-    model = _plain(folder, target, dtype, fallback) if scheme is None else _quantized(folder, scheme, target, dtype)
+    model = _plain(folder, target, dtype, fallback) if schemes is None else _quantized(folder, schemes, target, dtype)
     if head_bits is not None:
         shrink_head(model)
     return model
 
 
-def _quantized(folder: Path, scheme: Scheme, device: torch.device, dtype: torch.dtype | None) -> PreTrainedModel:
+def _quantized(folder: Path, schemes: Schemes, device: torch.device, dtype: torch.dtype | None) -> PreTrainedModel:
     from accelerate import init_empty_weights
 
     config = _config(folder)
@@ -83,17 +75,17 @@ def _quantized(folder: Path, scheme: Scheme, device: torch.device, dtype: torch.
     dtype = dtype or getattr(config, "dtype", None) or torch.bfloat16
     # Parameters get no memory; buffers do, because some (rotary frequencies) are computed and not stored.
     with init_empty_weights(include_buffers=False):
-        model: PreTrainedModel = _auto(config).from_config(config, dtype=dtype)
+        model: PreTrainedModel = auto_class(config).from_config(config, dtype=dtype)
     model.eval()
     with Weights(folder) as weights:
-        _fill(model, weights, scheme, device, dtype)
+        _fill(model, weights, schemes, device, dtype)
     nn.Module.to(model, device)
     if (folder / "generation_config.json").is_file():
         model.generation_config = GenerationConfig.from_pretrained(folder)
     return model
 
 
-def _fill(model: PreTrainedModel, weights: Weights, scheme: Scheme, device: torch.device, dtype: torch.dtype) -> None:
+def _fill(model: PreTrainedModel, weights: Weights, schemes: Schemes, device: torch.device, dtype: torch.dtype) -> None:
     """Put every tensor of the checkpoint into the model, which must need exactly these."""
     state = model.state_dict()
     where = _names_in_model(model, weights.names)
@@ -111,7 +103,9 @@ def _fill(model: PreTrainedModel, weights: Weights, scheme: Scheme, device: torc
         stored_tensors = {suffix: weights.read(name) for suffix, name in parts.items()}
         bias = plain.pop(f"{module}.bias", None)
         bias_tensor = None if bias is None else weights.read(bias).clone()
+        stored_module = layout.module_of(parts[layout.PACKED]) if layout.PACKED in parts else None
         try:
+            scheme = schemes.of(stored_module or module)
             layer = QuantLinear.from_tensors(stored_tensors, scheme, bias_tensor, dtype, device)
         except CheckpointError as error:
             raise CheckpointError(f"{weights.folder}: {module}: {error}") from error
@@ -195,7 +189,7 @@ def _plain(folder: Path, device: torch.device, dtype: torch.dtype | None, fallba
             load_in_4bit=True, bnb_4bit_quant_type="nf4", bnb_4bit_compute_dtype=dtype or torch.bfloat16
         )
         arguments["device_map"] = {"": device}
-    auto = _auto(_config(folder))
+    auto = auto_class(_config(folder))
     with no_progress_bars():
         model: PreTrainedModel
         model, found = auto.from_pretrained(folder, output_loading_info=True, **arguments)
@@ -209,17 +203,9 @@ def _plain(folder: Path, device: torch.device, dtype: torch.dtype | None, fallba
 
 def _config(folder: Path) -> PreTrainedConfig:
     try:
-        config: PreTrainedConfig = AutoConfig.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
+        config = open_config(folder)
     except (ValueError, KeyError, OSError) as error:
         raise ArchitectureError(
             f"{folder / 'config.json'} is not of a model this transformers knows ({error})"
         ) from error
     return config
-
-
-def _auto(config: PreTrainedConfig) -> Any:
-    """The class of transformers that builds the model: with pictures where its configuration says so."""
-    # The mapping, unlike its table of names, knows the families that others have registered.
-    with_pictures = MODEL_FOR_IMAGE_TEXT_TO_TEXT_MAPPING.get(type(config), None)
-    named = getattr(with_pictures, "__name__", None) in (config.architectures or [])
-    return AutoModelForImageTextToText if named else AutoModelForCausalLM
