@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 import torch
 from torch import Tensor
 
-from rpiq.calibration import Batch
+from rpiq.calibration import BATCH_TOKENS, Batch
 from rpiq.errors import CalibrationError, EvaluationError
 from rpiq.evaluate.questions import read_questions
 from rpiq.pictures import open_picture
@@ -98,8 +98,24 @@ class PictureCalibration:
         return digest.hexdigest()
 
     def batches(self, rows: range) -> tuple[Batch, ...]:
-        """These rows, each a batch of its own: they are not equally long."""
-        return tuple(Batch(*self._ids[row], partial(_inputs, self.processor, self.samples[row])) for row in rows)
+        """These rows; equally long ones together, as many as fit into BATCH_TOKENS, since padding would be taken for text."""
+        groups: list[list[int]] = []
+        open_groups: dict[tuple[int, int], list[int]] = {}
+        for row in rows:
+            ids, tail = self._ids[row]
+            group = open_groups.get((ids.shape[1], tail))
+            if group is None or (len(group) + 1) * ids.shape[1] > BATCH_TOKENS:
+                group = open_groups[ids.shape[1], tail] = []
+                groups.append(group)
+            group.append(row)
+        return tuple(
+            Batch(
+                torch.cat([self._ids[row][0] for row in group]),
+                self._ids[group[0]][1],
+                partial(_inputs, self.processor, tuple(self.samples[row] for row in group)),
+            )
+            for group in groups
+        )
 
 
 def has_pictures(file: Path) -> bool:
@@ -166,9 +182,9 @@ def _answered(processor: TeachingProcessor, sample: Sample) -> Mapping[str, Tens
     return inputs
 
 
-def _inputs(processor: TeachingProcessor, sample: Sample) -> Mapping[str, Tensor]:
-    inputs = _answered(processor, sample)
-    return {name: value for name, value in inputs.items() if name not in _NOT_INPUTS}
+def _inputs(processor: TeachingProcessor, samples: tuple[Sample, ...]) -> Mapping[str, Tensor]:
+    rows = [_answered(processor, sample) for sample in samples]
+    return {name: torch.cat([row[name] for row in rows]) for name in rows[0] if name not in _NOT_INPUTS}
 
 
 def _tail(inputs: Mapping[str, Tensor]) -> int:

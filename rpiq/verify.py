@@ -40,7 +40,8 @@ class Probe:
         if batch.judged == batch.ids.shape[1]:
             ids = batch.ids[:1, :MOST_TOKENS]
             return cls({"input_ids": ids}, ids)
-        return cls(batch.inputs(), batch.ids[:1, -batch.judged :])
+        inputs = {name: value[:1] for name, value in batch.inputs().items()}
+        return cls(inputs, batch.ids[:1, -batch.judged :])
 
 
 def same_as_stored(found: Tensor, wanted: Tensor) -> None:

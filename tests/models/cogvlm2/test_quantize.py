@@ -89,15 +89,15 @@ def test_each_expert_learns_from_its_own_tokens(source: Path, questions: Path, q
     processor: CogVLM2Processor = CogVLM2Processor.from_pretrained(source)
     rows = read_picture_calibration(questions, processor, PICTURES, CONFIG.seed)
     train = rows.batches(range(report.rows))
-    text = sum(batch.judged for batch in train)
+    text = sum(batch.judged * len(batch.ids) for batch in train)
     image, patches = processor.image_tokens, 17
     seen = {part.part: part.least_rows for part in report.parts}
     # The begin token and the end of the image go to the language experts, the begin of the image and its patches do not.
     assert seen == {
-        "vision": patches * len(train),
-        "adapter": (image - 2) * len(train),
-        "vision-expert": (image - 1) * len(train),
-        "language": text + 2 * len(train),
+        "vision": patches * report.rows,
+        "adapter": (image - 2) * report.rows,
+        "vision-expert": (image - 1) * report.rows,
+        "language": text + 2 * report.rows,
     }
 
 
