@@ -118,6 +118,56 @@ class Calibration:
         return tuple(Batch(part, self.longest, partial(_text_inputs, part)) for part in parts)
 
 
+@dataclass(frozen=True)
+class MixedCalibration:
+    """Rows of two kinds, as pictures and text, spread evenly among each other."""
+
+    first: CalibrationRows
+    second: CalibrationRows
+
+    @property
+    def rows(self) -> int:
+        """How many there are."""
+        return self.first.rows + self.second.rows
+
+    @property
+    def longest(self) -> int:
+        """Tokens in the longest."""
+        return max(self.first.longest, self.second.longest)
+
+    @property
+    def ids(self) -> Tensor:
+        """int64: every token that occurs, at least once."""
+        return torch.cat([self.first.ids.flatten(), self.second.ids.flatten()])
+
+    @property
+    def ids_sha256(self) -> str:
+        """Of the hashes of both."""
+        return _joined_sha256(self.first.ids_sha256, self.second.ids_sha256)
+
+    @property
+    def source(self) -> str:
+        """Names of both."""
+        return f"{self.first.source} and {self.second.source}"
+
+    @property
+    def sha256(self) -> str:
+        """Of the hashes of both."""
+        return _joined_sha256(self.first.sha256, self.second.sha256)
+
+    def batches(self, rows: range) -> tuple[Batch, ...]:
+        """These rows, the first kind before the second."""
+        kinds = (self.first, self.second)
+        places = [(kind, row) for kind in kinds for row in range(kind.rows)]
+        chosen = sorted(places, key=lambda place: (place[1] + 0.5) / place[0].rows)[rows.start : rows.stop]
+        mine = [[row for one, row in chosen if one is kind] for kind in kinds]
+        return sum((kind.batches(range(min(m), max(m) + 1)) for kind, m in zip(kinds, mine, strict=True) if m), ())
+
+
+def _joined_sha256(*digests: str) -> str:
+    return hashlib.sha256("".join(digests).encode()).hexdigest()
+
+
 def read_tokenizer(folder: Path) -> PreTrainedTokenizerBase:
     """The tokenizer in `folder`; CheckpointError when there is none or it is damaged. Runs no code of the folder."""
     if not any((folder / name).is_file() for name in _TOKENIZER_FILES):

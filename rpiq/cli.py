@@ -123,6 +123,11 @@ def _add_quantize(commands: argparse._SubParsersAction[argparse.ArgumentParser])
         '(%(default)s). For a model that sees: .jsonl with "image", "question" and "answers", or a folder as CogVLM-SFT-311K is',
     )
     quantize.add_argument(
+        "--text",
+        metavar="FILE|NAME",
+        help="for a model that sees: as many rows of text as well, for the language experts, which see little in a question",
+    )
+    quantize.add_argument(
         "--chat-template", action="store_true", help="put each calibration document into the model's template"
     )
     quantize.add_argument(

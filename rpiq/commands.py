@@ -65,8 +65,11 @@ def _quantize(arguments: argparse.Namespace) -> None:
         parts=tuple(PartSettings(part, settings) for part, settings in arguments.part),
     )
     config = changed(config, arguments.set)
+    text = None if arguments.text is None else calibration_file(arguments.text)
     if arguments.dry_run:
-        plan, block = rehearse(arguments.source, config, calibration, device=arguments.device, report=show_progress())
+        plan, block = rehearse(
+            arguments.source, config, calibration, text=text, device=arguments.device, report=show_progress()
+        )
         sys.stdout.write(_budget(plan, block))
         return
     report = quantize(
@@ -74,6 +77,7 @@ def _quantize(arguments: argparse.Namespace) -> None:
         arguments.out,
         config,
         calibration,
+        text=text,
         device=arguments.device,
         resume=arguments.resume,
         report=show_progress(),

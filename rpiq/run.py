@@ -21,7 +21,7 @@ from torch import Tensor, nn
 from rpiq import budget
 from rpiq.activations import Activations
 from rpiq.blocks import Skeleton, compute_dtype
-from rpiq.calibration import Batch, CalibrationRows, read_calibration, read_tokenizer
+from rpiq.calibration import Batch, Calibration, CalibrationRows, MixedCalibration, read_calibration, read_tokenizer
 from rpiq.card import write_card
 from rpiq.config import QuantizationConfig
 from rpiq.distill import Distillation, Rows, distill
@@ -64,6 +64,7 @@ class Run:
         weights: Weights,
         config: QuantizationConfig,
         calibration: Path | CalibrationRows,
+        text: Path | None,
         device: torch.device,
         activations: Activations,
         listener: Callable[[Progress], None] | None,
@@ -73,7 +74,7 @@ class Run:
         self._weights, self._config, self._activations = weights, config, activations
         self._listener, self._started = listener, started
         self._skeleton = Skeleton(weights, compute_dtype(weights, device), device)
-        self._calibration = self._read(calibration) if isinstance(calibration, Path) else calibration
+        self._calibration = self._read(calibration, text) if isinstance(calibration, Path) else calibration
         self._check_ids()
         self.plan = budget.plan(self._skeleton, weights, config, self._calibration)
         self._stack = -1
@@ -136,18 +137,25 @@ class Run:
             self._enter(0)
             return self._block(0)[0]
 
-    def _read(self, calibration: Path) -> CalibrationRows:
+    def _read(self, calibration: Path, text: Path | None) -> CalibrationRows:
         folder, config = self._weights.folder, self._config
         if has_pictures(calibration):
             processor = read_processor(folder)
-            return read_picture_calibration(calibration, processor, config.samples, config.seed)
+            pictures = read_picture_calibration(calibration, processor, config.samples, config.seed)
+            return pictures if text is None else MixedCalibration(pictures, self._read_text(text))
+        if text is not None:
+            raise CalibrationError(f"{calibration} is text itself; give {text} as --calibration, or pictures there")
         if len(self._skeleton.stacks) > 1:
             raise CalibrationError(
                 f"{calibration} is text, and this model sees: its vision tower would learn nothing; "
                 "give --calibration a .jsonl of questions about pictures with answers, or a folder"
             )
+        return self._read_text(calibration)
+
+    def _read_text(self, file: Path) -> Calibration:
+        config = self._config
         rows = (config.samples, config.sequence_length, config.seed, config.chat_template)
-        return read_calibration(calibration, read_tokenizer(folder), *rows)
+        return read_calibration(file, read_tokenizer(self._weights.folder), *rows)
 
     def _forget(self, index: int) -> None:
         """Remove what went into block `index`, but for what stage 3 begins with."""

@@ -154,6 +154,21 @@ def test_experts_without_a_token_are_rounded_and_reported(source: Path, tmp_path
     assert torch.equal(codes, expected.to(torch.uint8))
 
 
+def test_text_beside_pictures_is_for_the_language_experts(source: Path, questions: Path, tmp_path: Path) -> None:
+    text = tmp_path / "text.txt"
+    text.write_text("Some words and others. " * 100)
+    config = replace(CONFIG, sequence_length=40, distill_steps=2)
+    report = quantize(source, tmp_path / "out", config, questions, text=text, device="cpu")
+    assert (report.rows, report.held_out_rows) == (14, 2)
+    seen = {part.part: part.least_rows for part in report.parts}
+    assert seen["vision"] == 7 * 17
+    assert seen["language"] > 7 * 40
+    assert report.calibration == f"{questions.name} and text.txt"
+    assert report.distillation is not None
+    with pytest.raises(CalibrationError, match="is text itself"):
+        quantize(source, tmp_path / "no", config, text, text=text, device="cpu")
+
+
 def test_a_killed_run_goes_on_to_the_same_bytes(
     source: Path, questions: Path, quantized: tuple[Path, Report], tmp_path: Path
 ) -> None:
