@@ -6,6 +6,7 @@ Why each default is what it is: docs/quantization.md.
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field, fields, replace
 from typing import Literal, get_args
@@ -38,6 +39,7 @@ class Scheme:
 
 PART_SETTINGS = (
     "damping",
+    "few_rows_damping",
     "activation_order",
     "grid_search",
     "weigh_tokens",
@@ -83,6 +85,8 @@ class QuantizationConfig:
     """Put each calibration document into the model's chat template."""
     damping: float = 0.01
     """Share of the mean diagonal of H added to it (equation 10); raised in steps when the factorisation fails."""
+    few_rows_damping: float = 0.3
+    """`rpiq` damps at least by this times √(columns / rows): the fewer rows H has seen, the less it knows of other rows."""
     activation_order: bool = True
     """Columns by falling diagonal of H, groups fixed beforehand (static), so that no index is stored."""
     grid_search: bool = True
@@ -114,7 +118,7 @@ class QuantizationConfig:
     held_out: int = 8
     """Rows kept out of H for the guard, at most a quarter of `samples`; none when there are fewer than four."""
 
-    least_rows: float = 0.05
+    least_rows: float = 0.02
     """Share of its input columns for which a Linear must have seen calibration rows. One that has seen fewer, as an
     expert may, is rounded to nearest, each group on the range with the least squared error, and the report says so."""
     head: bool = False
@@ -138,7 +142,7 @@ class QuantizationConfig:
         for name, bound in least.items():
             if getattr(self, name) < bound:
                 raise ConfigError(f"{name} is {getattr(self, name)}; it must be at least {bound}")
-        for name in ("damping", "refine_damping", "step", "cross_layer", "distill_rate"):
+        for name in ("damping", "few_rows_damping", "refine_damping", "step", "cross_layer", "distill_rate"):
             if not 0 <= getattr(self, name) <= 1:
                 raise ConfigError(f"{name} is {getattr(self, name)}; it must lie between 0 and 1")
         if self.least_rows < 0:
@@ -155,6 +159,12 @@ class QuantizationConfig:
             if one.part == part:
                 return changed(replace(self, parts=()), one.settings)
         return self
+
+    def damping_of(self, rows: int, columns: int) -> float:
+        """For an H of so many columns that has seen so many rows."""
+        if self.method != "rpiq" or rows == 0:
+            return self.damping
+        return max(self.damping, self.few_rows_damping * math.sqrt(columns / rows))
 
     @property
     def refines(self) -> bool:

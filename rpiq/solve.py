@@ -244,17 +244,17 @@ def solve_linear(
     started = clock()
     H, aim = moments.all.matrix, moments.cross  # noqa: N806 - the paper's name
     few = linear.optional and moments.all.rows < config.least_rows * linear.in_features
-    fallback = ""
+    fallback, damping = "", config.damping_of(moments.all.rows, linear.in_features)
     if few:
         fallback = f"rounded to nearest: {moments.all.rows} rows for {linear.in_features} columns are too few"
         H, aim = torch.eye(linear.in_features, device=H.device), None  # noqa: N806
     if aim is not None and aim.rows:
-        weight, _ = target(weight, aim.matrix, aim.cross, config.cross_layer, config.damping)
+        weight, _ = target(weight, aim.matrix, aim.cross, config.cross_layer, damping)
     nearest = config.method == "rtn" or few
     search = config.grid_search and config.method != "rtn"
     grid = fit_grid(weight, config.scheme, H.diagonal() if search else None, search).rounded(dtype)
-    result = rtn(weight, grid) if nearest else gptq(weight, H, grid, config.damping, config.activation_order, _BLOCK)
-    if result.damping > config.damping:
+    result = rtn(weight, grid) if nearest else gptq(weight, H, grid, damping, config.activation_order, _BLOCK)
+    if result.damping > damping:
         _log.warning("%s: H could not be factorised; damping was raised to %g", linear.name, result.damping)
     half = clock()
     stored = dequantize(result.codes, result.grid)
