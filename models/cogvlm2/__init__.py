@@ -10,6 +10,7 @@ from transformers import AutoConfig, AutoModelForImageTextToText, AutoProcessor
 from models.cogvlm2.configuration import CogVLM2Config
 from models.cogvlm2.conversation import Conversation, Turn
 from models.cogvlm2.modeling import CogVLM2ForConditionalGeneration
+from models.cogvlm2.opening import open_model
 from models.cogvlm2.processing import CogVLM2Processor
 from models.cogvlm2.session import ImageSession, Piece
 
@@ -21,6 +22,7 @@ __all__ = [
     "ImageSession",
     "Piece",
     "Turn",
+    "open_model",
 ]
 
 AutoConfig.register(CogVLM2Config.model_type, CogVLM2Config)

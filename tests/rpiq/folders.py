@@ -36,13 +36,15 @@ def save_model(folder: Path, config: PreTrainedConfig | None = None, dtype: torc
     return folder
 
 
-def round_to_nearest(source: Path, target: Path, scheme: Scheme, **options: Any) -> Path:
-    """`source` with its projections quantized, one commit for each Linear."""
+def round_to_nearest(
+    source: Path, target: Path, scheme: Scheme, linears: tuple[str, ...] = LINEARS, **options: Any
+) -> Path:
+    """`source` with its projections quantized, whose names end with one of `linears`, one commit for each Linear."""
     writer = QuantizedWriter(target, **options)
     with Weights(source) as weights:
         for name in weights.names:
             tensor = weights.read(name)
-            if name.endswith(LINEARS):
+            if name.endswith(linears):
                 grid = fit_grid(tensor.float(), scheme).rounded(tensor.dtype)
                 writer.add(name.removesuffix(".weight"), quantize(tensor.float(), grid), grid, tensor.dtype)
                 writer.commit(name)

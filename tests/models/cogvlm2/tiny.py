@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -14,7 +15,11 @@ from tokenizers.pre_tokenizers import ByteLevel
 from transformers import PreTrainedTokenizerFast
 
 from models.cogvlm2 import CogVLM2Config, CogVLM2ForConditionalGeneration, CogVLM2Processor
+from rpiq.config import Scheme
+from tests.rpiq.folders import round_to_nearest
 
+LINEARS = ("query_key_value.weight", "dense.weight", "_proj.weight", "h.weight", "fc1.weight", "fc2.weight")
+"""What the names of all Linears but the head end with."""
 BOS, EOS, EOT, PAD = 300, 301, 302, 303
 
 
@@ -59,3 +64,8 @@ def processor_of(config: CogVLM2Config) -> CogVLM2Processor:
 
 def picture(seed: int = 0, width: int = 30, height: int = 20) -> Image.Image:
     return Image.fromarray(np.random.default_rng(seed).integers(0, 256, (height, width, 3), dtype=np.uint8))
+
+
+def four_bits(source: Path, target: Path, group_size: int = 32) -> Path:
+    """The folder `source` with all Linears but the head rounded to 4 bits."""
+    return round_to_nearest(source, target, Scheme(4, group_size), LINEARS)
