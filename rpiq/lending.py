@@ -19,7 +19,7 @@ from transformers import PreTrainedModel
 
 from rpiq import layout
 from rpiq.config import Scheme
-from rpiq.errors import ArchitectureError, CheckpointError
+from rpiq.errors import ArchitectureError, CheckpointError, ConfigError
 from rpiq.linear import QuantLinear
 from rpiq.weights import Weights
 
@@ -110,6 +110,18 @@ def seldom_needed(model: PreTrainedModel) -> tuple[str, ...]:
     found = tuple(name for name, _ in model.named_modules() if any(re.fullmatch(pattern, name) for pattern in patterns))
     if not found:
         raise ArchitectureError(f"{type(model).__name__} does not say what it seldom needs; load it without low_memory")
+    return found
+
+
+def embeddings(model: PreTrainedModel) -> tuple[str, ...]:
+    """The name of the table of embeddings. ConfigError when the head has the same weights, which are then needed whole."""
+    table = model.get_input_embeddings()
+    found = tuple(name for name, module in model.named_modules() if module is table)
+    tied = {name for pair in model.all_tied_weights_keys.items() for name in pair}
+    if any(f"{name}.weight" in tied for name in found):
+        raise ConfigError(
+            f"the head of {type(model).__name__} shares the table of embeddings; leave host_embeddings out"
+        )
     return found
 
 

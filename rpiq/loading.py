@@ -36,7 +36,7 @@ from rpiq.checkpoint import read
 from rpiq.config import Scheme
 from rpiq.errors import ArchitectureError, CheckpointError, ConfigError
 from rpiq.gguf_source import no_progress_bars
-from rpiq.lending import lend, seldom_needed
+from rpiq.lending import embeddings, lend, seldom_needed
 from rpiq.linear import QuantLinear
 from rpiq.weights import Weights
 
@@ -52,6 +52,7 @@ def load(
     fallback: Fallback | None = None,
     head_bits: HeadBits | None = None,
     low_memory: bool = False,
+    host_embeddings: bool = False,
     config: PreTrainedConfig | None = None,
 ) -> PreTrainedModel:
     """The model in `folder`, in evaluation mode on `device`, ready to generate.
@@ -61,12 +62,14 @@ def load(
     not quantized and of the computation; the one in config.json if left out. CPUs have a 4-bit kernel for bfloat16 alone.
     `head_bits=8` puts a plain output head, and the embedding that it may be tied to, into 8 bits (`rpiq/byte_head.py`).
     `low_memory` leaves the weights of what the model's class says it seldom needs in the files of `folder`, which must stay where
-    they are, and reads them whenever they are needed: the same results, later. `config` stands for config.json where that does
-    not name its family.
+    they are, and reads them whenever they are needed: the same results, later. `host_embeddings` does so with the table of
+    embeddings alone, of which only the rows asked for are read. `config` stands for config.json where that does not name its
+    family.
 
     Errors: CheckpointError for a folder that is missing, damaged, or lacks tensors; ArchitectureError for a model that this
     transformers does not know or that would run code of its own, or whose class names nothing that is seldom needed; ConfigError
-    when bitsandbytes is wanted and not installed or with low_memory, or 8 bits for a head that is not plain.
+    when bitsandbytes is wanted and not installed, or together with what stays in the files, or 8 bits for a head that is not
+    plain, or host_embeddings for a table that the head shares.
     """
     target = torch.device(device)
     if not (folder / "config.json").is_file():
@@ -77,15 +80,16 @@ def load(
         raise CheckpointError(f"{folder / 'config.json'} cannot be read ({error}); get it again") from error
     scheme = layout.read_scheme(folder, values) if isinstance(values, dict) else None
     read(folder)  # refuses pickles, damaged and missing shards in words of our own
-    if low_memory and fallback is not None and scheme is None:
+    stays = low_memory or host_embeddings
+    if stays and fallback is not None and scheme is None:
         raise ConfigError(
-            f"{fallback} holds the whole model in memory; quantize it with rpiq first, or leave low_memory out"
+            f"{fallback} holds the whole model in memory; quantize it with rpiq first, or leave low_memory and host_embeddings out"
         )
     config = config or _config(folder)
-    if scheme is None and not low_memory:
+    if scheme is None and not stays:
         model = _plain(folder, config, target, dtype, fallback)
     else:
-        model = _tensor_by_tensor(folder, config, scheme, target, dtype, low_memory)
+        model = _tensor_by_tensor(folder, config, scheme, target, dtype, low_memory, host_embeddings)
     if head_bits is not None:
         shrink_head(model)
     return model
@@ -98,6 +102,7 @@ def _tensor_by_tensor(
     device: torch.device,
     dtype: torch.dtype | None,
     low_memory: bool,
+    host_embeddings: bool,
 ) -> PreTrainedModel:
     from accelerate import init_empty_weights
 
@@ -109,8 +114,8 @@ def _tensor_by_tensor(
     with init_empty_weights(include_buffers=False):
         model: PreTrainedModel = _auto(config).from_config(config, dtype=dtype)
     model.eval()
-    lent = seldom_needed(model) if low_memory else ()
-    _fill(model, weights, scheme, device, dtype, lent)
+    lent = [*(seldom_needed(model) if low_memory else ()), *(embeddings(model) if host_embeddings else ())]
+    _fill(model, weights, scheme, device, dtype, [*dict.fromkeys(lent)])
     nn.Module.to(model, device)
     if (folder / "generation_config.json").is_file():
         model.generation_config = GenerationConfig.from_pretrained(folder)

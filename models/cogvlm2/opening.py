@@ -20,16 +20,18 @@ def open_model(
     device: torch.device | str = "cpu",
     dtype: torch.dtype | None = None,
     low_memory: bool = False,
+    host_embeddings: bool = False,
 ) -> CogVLM2ForConditionalGeneration:
     """The model in `folder`, ready to answer on `device`; `dtype`: of the computation, the model's own if left out.
 
     With `low_memory` the vision tower, the vision experts and the table of embeddings stay in the files of `folder` and are
     read, one Linear at a time, while a picture is looked at (`rpiq/lending.py`). Answers are the same; looking takes longer by
-    the time of reading, and answering does not.
+    the time of reading, and answering does not. With `host_embeddings` only the table of embeddings, 1 GB in the 19B, stays there.
+    What all this takes: `memory.py`.
 
     Corrupt and Unsuitable as `from_pretrained`, CheckpointError as `rpiq.load`; both are one line.
     """
     config, _ = folders.read_config(folder, quantized=True)
-    model = load(folder, device, dtype, low_memory=low_memory, config=config)
+    model = load(folder, device, dtype, low_memory=low_memory, host_embeddings=host_embeddings, config=config)
     model.generation_config = greedy(config)
     return cast(CogVLM2ForConditionalGeneration, model)

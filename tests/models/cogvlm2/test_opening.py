@@ -189,6 +189,16 @@ def test_an_interruption_leaves_a_usable_model(
     assert answers(model, processor) == expected
 
 
+@pytest.mark.parametrize("kind", ["bfloat16", "4 bits"])
+def test_embeddings_alone_can_stay_in_the_files(folders: dict[str, Path], read: list[str], kind: str) -> None:
+    processor = CogVLM2Processor.from_pretrained(folders[kind])
+    whole, lent = (open_model(folders[kind], host_embeddings=host) for host in (False, True))
+    read.clear()
+    assert answers(lent, processor) == answers(whole, processor)
+    assert set(read) == {"model.embed_tokens.weight"}
+    assert weight_bytes(whole) - weight_bytes(lent) == 2 * whole.config.vocab_size * whole.config.hidden_size
+
+
 def test_it_can_be_moved_to_another_type(folders: dict[str, Path]) -> None:
     processor = CogVLM2Processor.from_pretrained(folders["4 bits"])
     moved = open_model(folders["4 bits"], low_memory=True).to(torch.float32)
@@ -284,6 +294,8 @@ def test_a_model_that_needs_everything(tmp_path: Path) -> None:
     source = save_model(tmp_path / "text")
     with pytest.raises(ArchitectureError, match="LlamaForCausalLM does not say what it seldom needs"):
         load(source, low_memory=True)
+    with pytest.raises(ConfigError, match="LlamaForCausalLM shares the table of embeddings; leave host_embeddings out"):
+        load(source, host_embeddings=True)
     with pytest.raises(ConfigError, match="nf4 holds the whole model in memory"):
         load(source, fallback="nf4", low_memory=True)
 
