@@ -16,6 +16,7 @@ from torch import nn
 
 from models.cogvlm2.configuration import CogVLM2Config
 from models.cogvlm2.modeling import CogVLM2ForConditionalGeneration
+from rpiq import kernels
 from rpiq.linear import CPU_KERNEL_ROWS, CPU_PIECE, CUDA_KERNEL_ROWS
 
 Size = tuple[int, int]
@@ -33,7 +34,7 @@ _PARTS = {
 }
 """The first that fits a tensor's name is its part; the adapter includes the convolution."""
 _UNPACKING = 2.5
-"""Bytes a weight while codes go from the layout of the files to that of a kernel (`QuantLinear.from_tensors`)."""
+"""Bytes a weight while codes come out of the layout of the files, that in which they lie there included."""
 _MAKING_DENSE = 4
 """Bytes a weight while 4-bit weights are made dense on a GPU (`kernels.dense`), where all of a Linear are at once."""
 _PAIR = 4
@@ -73,13 +74,24 @@ class Storage:
         if self.bits == 16:
             return max(own + mapped if lent else 0, own + output)
         most = CUDA_KERNEL_ROWS if self.device == "cuda" else CPU_KERNEL_ROWS
-        reading = int(_UNPACKING * weights) if lent else 0
+        reading = self._reading(size) if lent else 0
         if rows <= most:
             return max(reading, own + output)
         if self.device == "cuda":
             return max(reading, own + max(_MAKING_DENSE * weights, self.itemsize * weights + output))
-        piece = CPU_PIECE // size[1] * self.itemsize
-        return max(reading, own + output + piece * (rows + 3 * size[1]))
+        piece = min(size[0], CPU_PIECE // size[1])
+        """Outputs that are made dense at once; they are 3 bytes a weight on the way there."""
+        product = self.itemsize * piece * (size[1] + rows)
+        return max(reading, own + output + max(3 * piece * size[1], product))
+
+    def _reading(self, size: Size) -> int:
+        """Most that is there while codes go from the layout of the files to that of a kernel (`QuantLinear.from_tensors`)."""
+        weights = size[0] * size[1]
+        if self.device == "cuda":
+            return int(_UNPACKING * weights)
+        # As they are mapped, as bytes, as far as they are laid out anew, and the next piece in words of 32 bits.
+        laying = 2 * weights + 4 * min(size[0], kernels.CPU_PIECE_ROWS) * size[1]
+        return max(int(_UNPACKING * weights), laying)
 
 
 @dataclass(frozen=True)
@@ -159,8 +171,10 @@ def vision_block_work(config: CogVLM2Config, storage: Storage, images: int = 1) 
     )
 
 
-def decoder_block_work(config: CogVLM2Config, storage: Storage, tokens: int, image: bool) -> int:
-    """Bytes beside weights and cache while one block computes `tokens` positions, nearly all of an `image` or all text."""
+def decoder_block_work(config: CogVLM2Config, storage: Storage, tokens: int, image: bool, cached: int = 0) -> int:
+    """Bytes beside weights and cache while one block computes `tokens` positions, nearly all of an `image` or all text, after
+    `cached` ones.
+    """
     sizes = linear_sizes(config, "decoder")
     expert = "vision" if image else "language"
     attention, mlp = f"self_attn.{expert}_expert_", f"mlp.{expert}_mlp."
@@ -174,11 +188,14 @@ def decoder_block_work(config: CogVLM2Config, storage: Storage, tokens: int, ima
     """Copies of an output, while the rows of both experts are put together."""
     rotating = 12 * tokens * config.hidden_size
     """Half in float32: the parts of the turned queries, and these."""
+    repeated = 2 * (cached + tokens) * config.hidden_size * storage.itemsize if cached and tokens > 1 else 0
+    """Keys and values for each query head: with a mask the kernels do not share them among several."""
     before = 4 * x + gathered  # the block's input, attention's output, their sum, the norm of it
     return max(
         2 * x + gathered + storage.call_bytes(sizes[f"{attention}query_key_value"], tokens, lent),
         2 * x + (1 + scattered) * joined,
         2 * x + joined + rotating,
+        3 * x + joined + repeated,
         2 * x + joined + gathered + storage.call_bytes(sizes[f"{attention}dense"], tokens, lent),
         before + storage.call_bytes(sizes[f"{mlp}gate_proj"], tokens, lent),
         before + inner + storage.call_bytes(sizes[f"{mlp}up_proj"], tokens, lent),
@@ -223,7 +240,7 @@ def steps(config: CogVLM2Config, storage: Storage, question_tokens: int, cached_
         step(
             f"read a question of {question_tokens} tokens",
             image + question_tokens,
-            logits + decoder_block_work(config, storage, question_tokens, image=False),
+            logits + decoder_block_work(config, storage, question_tokens, image=False, cached=image),
         ),
         step(
             f"write, {cached_tokens:,} tokens in the cache",
