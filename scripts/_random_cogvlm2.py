@@ -5,6 +5,7 @@ Written shard by shard, so that the 19B needs the memory of one shard. What such
 
 from __future__ import annotations
 
+import copy
 import json
 import math
 from collections.abc import Iterator
@@ -41,6 +42,7 @@ def write_random(
     `device`: where the numbers are drawn; other numbers for another kind of device.
     """
     folder.mkdir(parents=True)
+    config = copy.deepcopy(config)
     config.dtype = torch.bfloat16
     config.architectures = [CogVLM2ForConditionalGeneration.__name__]
     config.save_pretrained(folder)

@@ -53,7 +53,7 @@ LARGER = {
 def saved(target: Path, dtype: torch.dtype = torch.float32, shard: str = "60KB", **changes: object) -> Path:
     model = tiny_model(**changes).to(dtype)
     model.save_pretrained(target, max_shard_size=shard)
-    processor_of(model.config).save_pretrained(target)  # type: ignore[no-untyped-call]
+    processor_of(model.config).save_pretrained(target)
     return target
 
 
@@ -307,7 +307,7 @@ def test_rpiq_evaluates_with_little_memory(folders: dict[str, Path], tmp_path: P
     picture().save(tmp_path / "book.png")
     row = {"image": "book.png", "question": "Who wrote this book?", "answers": ["nobody"]}
     (tmp_path / "questions.jsonl").write_text(json.dumps(row) + "\n")
-    told = []
+    told: list[list[object]] = []
     for options in ([], ["--low-memory"]):
         result = tmp_path / f"result{len(told)}.json"
         data = ["--task", "ocr-vqa", "--data", str(tmp_path / "questions.jsonl"), "--device", "cpu"]
