@@ -37,7 +37,7 @@ def is_whole(folder: Path, origin: object) -> bool:
     with contextlib.suppress(OSError, ValueError, KeyError, TypeError, AttributeError):
         record = json.loads((folder / RECORD).read_text("utf-8"))
         names = {path.name for path in folder.iterdir()} - {RECORD}
-        if record["origin"] == origin and names == record["files"].keys():
+        if record["origin"] == json.loads(json.dumps(origin)) and names == record["files"].keys():
             return all(sha256(folder / name) == digest for name, digest in record["files"].items())
     return False
 

@@ -119,15 +119,29 @@ def _add_quantize(commands: argparse._SubParsersAction[argparse.ArgumentParser])
         "--calibration",
         default="c4",
         metavar="FILE|NAME",
-        help='text like that which the model will see: .txt, or .jsonl with "text"; or c4, English web text '
-        "that comes with rpiq (%(default)s)",
+        help='what the model will see: .txt, or .jsonl with "text"; or c4, English web text that comes with rpiq '
+        '(%(default)s). For a model that sees: .jsonl with "image", "question" and "answers", or a folder as CogVLM-SFT-311K is',
     )
     quantize.add_argument(
         "--chat-template", action="store_true", help="put each calibration document into the model's template"
     )
-    quantize.add_argument("--samples", type=_positive, default=128, metavar="N", help="calibration rows (%(default)s)")
     quantize.add_argument(
-        "--sequence-length", type=_positive, default=2048, metavar="N", help="tokens in each (%(default)s)"
+        "--samples", type=_positive, metavar="N", help="calibration rows (128; 64 questions about pictures)"
+    )
+    quantize.add_argument(
+        "--sequence-length",
+        type=_positive,
+        default=2048,
+        metavar="N",
+        help="tokens in each row of text (%(default)s)",
+    )
+    quantize.add_argument(
+        "--part",
+        action="append",
+        default=[],
+        type=_part,
+        metavar="PART:NAME=VALUE,...",
+        help="other settings for a part of the model, as in vision:bits=8,group_size=64; a dry run lists the parts",
     )
     quantize.add_argument("--head", action="store_true", help="quantize the output head too")
     quantize.add_argument("--seed", type=int, default=0, help="which rows of the text (%(default)s)")
@@ -192,6 +206,13 @@ def _command(
     commands: argparse._SubParsersAction[argparse.ArgumentParser], name: str, summary: str, description: str
 ) -> argparse.ArgumentParser:
     return commands.add_parser(name, help=summary, description=description)
+
+
+def _part(text: str) -> tuple[str, tuple[str, ...]]:
+    part, separator, settings = text.partition(":")
+    if not (part and separator and settings):
+        raise argparse.ArgumentTypeError(f"{text!r} is not like vision:bits=8,group_size=64")
+    return part, tuple(settings.split(","))
 
 
 def _positive(text: str) -> int:

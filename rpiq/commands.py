@@ -21,7 +21,7 @@ from transformers import PreTrainedModel
 from rpiq.budget import Plan
 from rpiq.calibration import calibration_file, read_tokenizer
 from rpiq.compare import compare
-from rpiq.config import QuantizationConfig, Scheme, changed
+from rpiq.config import PartSettings, QuantizationConfig, Scheme, changed
 from rpiq.errors import ResourceError
 from rpiq.evaluate.answer_file import AnswerFile, model_sha256
 from rpiq.evaluate.answering import VisionModel, read_processor
@@ -32,10 +32,14 @@ from rpiq.evaluate.questions import read_questions
 from rpiq.evaluate.sentiment import read_tweets, sentiment
 from rpiq.export import export_gguf, export_gptq
 from rpiq.loading import Fallback, load
+from rpiq.picture_calibration import has_pictures
 from rpiq.pipeline import choose_device, quantize, rehearse
 from rpiq.plugins import load_architectures
 from rpiq.result import REPORT_FILE, BlockReport, Report, peak_memory, read_report
 from rpiq.terminal import show_count, show_progress
+
+_SAMPLES, _PICTURE_SAMPLES = 128, 64
+"""Calibration rows; the paper's, of either kind."""
 
 
 def run(arguments: argparse.Namespace) -> None:
@@ -53,11 +57,12 @@ def _quantize(arguments: argparse.Namespace) -> None:
     config = QuantizationConfig(
         method=arguments.method,
         scheme=Scheme(arguments.bits, arguments.group_size, arguments.symmetric),
-        samples=arguments.samples,
+        samples=arguments.samples or (_PICTURE_SAMPLES if has_pictures(calibration) else _SAMPLES),
         sequence_length=arguments.sequence_length,
         seed=arguments.seed,
         chat_template=arguments.chat_template,
         head=arguments.head,
+        parts=tuple(PartSettings(part, settings) for part, settings in arguments.part),
     )
     config = changed(config, arguments.set)
     if arguments.dry_run:
@@ -210,7 +215,10 @@ def _budget(plan: Plan, block: BlockReport) -> str:
         "",
     ]
     width = max(len(linear.name) for linear in plan.linears)
-    lines += [f"{one.name:<{width}}  {one.out_features:>6} × {one.in_features}" for one in plan.linears]
+    parts = len({linear.part for linear in plan.linears}) > 1
+    for linear in plan.linears:
+        size = f"{linear.out_features:>6} × {linear.in_features:<6}"
+        lines.append(f"{linear.name:<{width}}  {size}{linear.part if parts else ''}".rstrip())
     lines += ["", f"rehearsed {block.name} on a few rows in {block.seconds:.1f} s:"]
     for one in block.linears:
         share = one.loss_final / one.energy if one.energy > 0 else 0.0
@@ -222,6 +230,16 @@ def _summary(report: Report, out: Path) -> str:
     lines = [
         f"{out}: {report.source_bytes / 1e6:,.1f} MB → {report.output_bytes / 1e6:,.1f} MB in {report.seconds:,.0f} s"
     ]
+    if len(report.parts) > 1:
+        lines.append(
+            f"{'part':<16} {'bits':>4} {'Linears':>8} {'fewest rows':>12} {'loss, stage 1':>14} {'loss, kept':>11}"
+        )
+    for part in report.parts if len(report.parts) > 1 else ():
+        counts = f"{part.scheme.bits:>4} {part.linears:>8,} {part.least_rows:>12,}"
+        lines.append(f"{part.part:<16} {counts} {part.loss_stage1:>14.5f} {part.loss_final:>11.5f}")
+    fallbacks = [line for part in report.parts for line in part.fallbacks]
+    if fallbacks:
+        lines.append(f"{len(fallbacks)} Linears saw too few calibration rows: {fallbacks[0]}; all are in the report")
     if report.check is not None:
         lines.append(f"reloaded and compared: logits differ by {report.check.logits_error:.2%}")
     return "\n".join(lines) + "\n"

@@ -2,7 +2,7 @@
 
 What is read is let go when the call ends, however it ends, so a module holds nothing between two calls. accelerate's hooks, which
 do the like, can neither make the 4-bit kernel's layout of the codes nor let go after an error. Which modules of a model these are
-says its class (`seldom_needed`); who puts them there: `rpiq/loading.py`.
+says its class (`rpiq_seldom_needed`); who puts them there: `rpiq/loading.py`.
 """
 
 from __future__ import annotations
@@ -106,7 +106,7 @@ def seldom_needed(model: PreTrainedModel) -> tuple[str, ...]:
 
     ArchitectureError when it names none.
     """
-    patterns: tuple[str, ...] = getattr(model, "seldom_needed", ())
+    patterns: tuple[str, ...] = getattr(model, "rpiq_seldom_needed", ())
     found = tuple(name for name, _ in model.named_modules() if any(re.fullmatch(pattern, name) for pattern in patterns))
     if not found:
         raise ArchitectureError(f"{type(model).__name__} does not say what it seldom needs; load it without low_memory")

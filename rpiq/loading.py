@@ -16,26 +16,19 @@ from typing import Any, Literal
 
 import torch
 from torch import Tensor, nn
-from transformers import (
-    AutoConfig,
-    AutoModelForCausalLM,
-    AutoModelForImageTextToText,
-    BitsAndBytesConfig,
-    GenerationConfig,
-    PreTrainedConfig,
-    PreTrainedModel,
-)
+from transformers import BitsAndBytesConfig, GenerationConfig, PreTrainedConfig, PreTrainedModel
 from transformers.conversion_mapping import get_model_conversion_mapping
 from transformers.core_model_loading import WeightConverter, WeightRenaming, rename_source_key
-from transformers.models.auto.modeling_auto import MODEL_FOR_CAUSAL_LM_MAPPING, MODEL_FOR_IMAGE_TEXT_TO_TEXT_MAPPING
 from transformers.pytorch_utils import Conv1D
 
 from rpiq import layout
+from rpiq.blocks import auto_class, open_config
 from rpiq.byte_head import HeadBits, shrink_head
 from rpiq.checkpoint import read
 from rpiq.config import Scheme
 from rpiq.errors import ArchitectureError, CheckpointError, ConfigError
 from rpiq.gguf_source import no_progress_bars
+from rpiq.layout import Schemes
 from rpiq.lending import embeddings, lend, seldom_needed
 from rpiq.linear import QuantLinear
 from rpiq.weights import Weights
@@ -53,7 +46,6 @@ def load(
     head_bits: HeadBits | None = None,
     low_memory: bool = False,
     host_embeddings: bool = False,
-    config: PreTrainedConfig | None = None,
 ) -> PreTrainedModel:
     """The model in `folder`, in evaluation mode on `device`, ready to generate.
 
@@ -63,8 +55,7 @@ def load(
     `head_bits=8` puts a plain output head, and the embedding that it may be tied to, into 8 bits (`rpiq/byte_head.py`).
     `low_memory` leaves the weights of what the model's class says it seldom needs in the files of `folder`, which must stay where
     they are, and reads them whenever they are needed: the same results, later. `host_embeddings` does so with the table of
-    embeddings alone, of which only the rows asked for are read. `config` stands for config.json where that does not name its
-    family.
+    embeddings alone, of which only the rows asked for are read.
 
     Errors: CheckpointError for a folder that is missing, damaged, or lacks tensors; ArchitectureError for a model that this
     transformers does not know or that would run code of its own, or whose class names nothing that is seldom needed; ConfigError
@@ -78,18 +69,17 @@ def load(
         values = json.loads((folder / "config.json").read_text("utf-8"))
     except (OSError, ValueError) as error:
         raise CheckpointError(f"{folder / 'config.json'} cannot be read ({error}); get it again") from error
-    scheme = layout.read_scheme(folder, values) if isinstance(values, dict) else None
+    schemes = layout.read_schemes(folder, values) if isinstance(values, dict) else None
     read(folder)  # refuses pickles, damaged and missing shards in words of our own
     stays = low_memory or host_embeddings
-    if stays and fallback is not None and scheme is None:
+    if stays and fallback is not None and schemes is None:
         raise ConfigError(
             f"{fallback} holds the whole model in memory; quantize it with rpiq first, or leave low_memory and host_embeddings out"
         )
-    config = config or _config(folder)
-    if scheme is None and not stays:
-        model = _plain(folder, config, target, dtype, fallback)
+    if schemes is None and not stays:
+        model = _plain(folder, target, dtype, fallback)
     else:
-        model = _tensor_by_tensor(folder, config, scheme, target, dtype, low_memory, host_embeddings)
+        model = _tensor_by_tensor(folder, schemes, target, dtype, low_memory, host_embeddings)
     if head_bits is not None:
         shrink_head(model)
     return model
@@ -97,8 +87,7 @@ def load(
 
 def _tensor_by_tensor(
     folder: Path,
-    config: PreTrainedConfig,
-    scheme: Scheme | None,
+    schemes: Schemes | None,
     device: torch.device,
     dtype: torch.dtype | None,
     low_memory: bool,
@@ -106,16 +95,17 @@ def _tensor_by_tensor(
 ) -> PreTrainedModel:
     from accelerate import init_empty_weights
 
+    config = _config(folder)
     # Everything below would otherwise see a quantized model and ask for compressed-tensors.
     vars(config).pop("quantization_config", None)
     weights = Weights(folder)  # nothing of a folder needs closing, and what is lent reads on
-    dtype = dtype or getattr(config, "dtype", None) or (_stored_type(weights) if scheme is None else torch.bfloat16)
+    dtype = dtype or getattr(config, "dtype", None) or (_stored_type(weights) if schemes is None else torch.bfloat16)
     # Parameters get no memory; buffers do, because some (rotary frequencies) are computed and not stored.
     with init_empty_weights(include_buffers=False):
-        model: PreTrainedModel = _auto(config).from_config(config, dtype=dtype)
+        model: PreTrainedModel = auto_class(config).from_config(config, dtype=dtype)
     model.eval()
     lent = [*(seldom_needed(model) if low_memory else ()), *(embeddings(model) if host_embeddings else ())]
-    _fill(model, weights, scheme, device, dtype, [*dict.fromkeys(lent)])
+    _fill(model, weights, schemes, device, dtype, [*dict.fromkeys(lent)])
     nn.Module.to(model, device)
     if (folder / "generation_config.json").is_file():
         model.generation_config = GenerationConfig.from_pretrained(folder)
@@ -125,7 +115,7 @@ def _tensor_by_tensor(
 def _fill(
     model: PreTrainedModel,
     weights: Weights,
-    scheme: Scheme | None,
+    schemes: Schemes | None,
     device: torch.device,
     dtype: torch.dtype,
     lent: Sequence[str],
@@ -138,7 +128,7 @@ def _fill(
     linears: dict[str, dict[str, str]] = {}
     for name, stored in where.items():
         module = layout.module_of(name)
-        if module is not None and scheme is not None:
+        if module is not None and schemes is not None:
             linears.setdefault(module, {})[stored.rpartition(".")[2]] = stored
     plain = {name: stored for name, stored in where.items() if layout.module_of(name) not in linears}
     filled = {*plain, *(f"{module}.weight" for module in linears)}
@@ -150,16 +140,27 @@ def _fill(
         inside = {name: plain.pop(name) for name in [*plain] if name.startswith(f"{module}.")}
         parts = {name.removeprefix(f"{module}."): stored for name, stored in inside.items()}
         packed = linears.pop(module, {})
-        lend(model, module, weights, parts | packed, dtype, scheme if packed else None)
-    if scheme is not None:
+        scheme = _scheme(weights.folder, schemes, module, packed) if schemes is not None and packed else None
+        lend(model, module, weights, parts | packed, dtype, scheme)
+    if schemes is not None:
         for module, parts in linears.items():
             bias = plain.pop(f"{module}.bias", None)
+            scheme = _scheme(weights.folder, schemes, module, parts)
             _quantize_module(model, module, _linear(module, weights, parts, bias, scheme, dtype, device))
     for name, stored in plain.items():
         _set(model, name, weights.read(stored), device)
     # A quantized head has a weight of its own, whatever config.json says.
     if not kept:
         model.tie_weights(missing_keys=set(state) - filled)
+
+
+def _scheme(folder: Path, schemes: Schemes, module: str, parts: Mapping[str, str]) -> Scheme:
+    """Of a Linear of the model, whose `parts` have the names of the checkpoint, as have the `schemes`."""
+    stored = layout.module_of(parts[layout.PACKED]) if layout.PACKED in parts else None
+    try:
+        return schemes.of(stored or module)
+    except CheckpointError as error:
+        raise CheckpointError(f"{folder}: {module}: {error}") from error
 
 
 def _linear(
@@ -249,9 +250,8 @@ def _compare(folder: Path, missing: set[str], unexpected: set[str]) -> None:
         raise CheckpointError(f"{folder} does not hold the tensors of its config.json: {'; '.join(told)}; get it again")
 
 
-def _plain(
-    folder: Path, config: PreTrainedConfig, device: torch.device, dtype: torch.dtype | None, fallback: Fallback | None
-) -> PreTrainedModel:
+def _plain(folder: Path, device: torch.device, dtype: torch.dtype | None, fallback: Fallback | None) -> PreTrainedModel:
+    config = _config(folder)
     fixed = {"local_files_only": True, "use_safetensors": True}
     arguments: dict[str, Any] = {"config": config, "dtype": dtype or "auto", **fixed}
     if fallback is not None:
@@ -261,7 +261,7 @@ def _plain(
             load_in_4bit=True, bnb_4bit_quant_type="nf4", bnb_4bit_compute_dtype=dtype or torch.bfloat16
         )
         arguments["device_map"] = {"": device}
-    auto = _auto(config)
+    auto = auto_class(config)
     with no_progress_bars():
         model: PreTrainedModel
         model, found = auto.from_pretrained(folder, output_loading_info=True, **arguments)
@@ -275,18 +275,9 @@ def _plain(
 
 def _config(folder: Path) -> PreTrainedConfig:
     try:
-        config: PreTrainedConfig = AutoConfig.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
+        config = open_config(folder)
     except (ValueError, KeyError, OSError) as error:
         raise ArchitectureError(
             f"{folder / 'config.json'} is not of a model this transformers knows ({error})"
         ) from error
     return config
-
-
-def _auto(config: PreTrainedConfig) -> Any:
-    """The class of transformers that builds the model: with pictures where its configuration says so."""
-    # The mappings, unlike their tables of names, know the families that others have registered.
-    with_pictures = MODEL_FOR_IMAGE_TEXT_TO_TEXT_MAPPING.get(type(config), None)
-    named = getattr(with_pictures, "__name__", None) in (config.architectures or [])
-    alone = with_pictures is not None and MODEL_FOR_CAUSAL_LM_MAPPING.get(type(config), None) is None
-    return AutoModelForImageTextToText if named or alone else AutoModelForCausalLM

@@ -17,10 +17,11 @@ import torch
 
 from rpiq import budget
 from rpiq.activations import MemoryActivations, StoredActivations
-from rpiq.calibration import Calibration, file_sha256
+from rpiq.calibration import CalibrationRows, file_sha256
 from rpiq.checkpoint import read
 from rpiq.config import QuantizationConfig
 from rpiq.errors import ResourceError, RpiqError
+from rpiq.picture_calibration import has_pictures, picture_calibration_sha256
 from rpiq.result import BlockReport, Progress, Report, versions
 from rpiq.run import Run
 from rpiq.weights import Weights
@@ -34,7 +35,7 @@ def quantize(
     source: Path,
     out: Path,
     config: QuantizationConfig,
-    calibration: Path | Calibration,
+    calibration: Path | CalibrationRows,
     *,
     device: str = "auto",
     resume: bool = False,
@@ -42,7 +43,8 @@ def quantize(
 ) -> Report:
     """Quantize the model at `source`, a safetensors folder or a GGUF file, into the new folder `out`.
 
-    calibration: a .txt or .jsonl file, or rows that were read before. device: auto, cpu or cuda. With `resume`, go on where
+    calibration: a .txt or .jsonl file, one of questions about pictures or a folder of them, or rows that were read before.
+    device: auto, cpu or cuda. With `resume`, go on where
     a killed run with the same settings was; the result has the same bytes. `report` hears of every step.
     RpiqError of one kind or another for everything the user can mend; after Ctrl-C what is committed can be resumed.
     """
@@ -78,7 +80,7 @@ def quantize(
 def rehearse(
     source: Path,
     config: QuantizationConfig,
-    calibration: Path | Calibration,
+    calibration: Path | CalibrationRows,
     *,
     device: str = "auto",
     report: Callable[[Progress], None] | None = None,
@@ -132,10 +134,13 @@ def choose_device(name: str) -> torch.device:
 
 
 def _settings(
-    source: Path, size: int, config: QuantizationConfig, calibration: Path | Calibration, device: torch.device
+    source: Path, size: int, config: QuantizationConfig, calibration: Path | CalibrationRows, device: torch.device
 ) -> dict[str, object]:
     """Everything that the bytes of the result depend on."""
-    data = calibration.ids_sha256 if isinstance(calibration, Calibration) else file_sha256(calibration)
+    if isinstance(calibration, Path):
+        data = picture_calibration_sha256(calibration) if has_pictures(calibration) else file_sha256(calibration)
+    else:
+        data = calibration.ids_sha256
     return {
         "source": [str(source.resolve()), size],
         "config": asdict(config),

@@ -21,6 +21,7 @@ from models.cogvlm2.language import CogVLM2DecoderLayer, RMSNorm, Routing, rotar
 from models.cogvlm2.vision import CogVLM2Vision
 from models.errors import PromptError
 from rpiq.gguf_source import no_progress_bars
+from rpiq.plugins import Stack
 
 
 class CogVLM2Model(nn.Module):
@@ -93,7 +94,7 @@ class CogVLM2ForConditionalGeneration(PreTrainedModel, GenerationMixin):
     _supports_sdpa = True
     _no_split_modules = ["CogVLM2DecoderLayer", "CogVLM2VisionLayer"]  # noqa: RUF012
     _keys_to_ignore_on_load_unexpected = [folder.COMPUTED]  # noqa: RUF012
-    seldom_needed = (
+    rpiq_seldom_needed = (
         r"model\.embed_tokens",
         r"model\.vision\.(patch_embedding|conv)",
         r"model\.vision\.transformer\.layers\.\d+\.(attention\.(query_key_value|dense)|mlp\.fc[12])",
@@ -102,6 +103,18 @@ class CogVLM2ForConditionalGeneration(PreTrainedModel, GenerationMixin):
     )
     """Modules that `rpiq.load` leaves in the files with `low_memory`: what looks at pictures, which is done once for each, and
     the table of embeddings, of which a prompt needs few rows. Each takes one tensor."""
+
+    @property
+    def rpiq_stacks(self) -> tuple[Stack, ...]:
+        """What is quantized, in the order in which it runs. The paper treats the two modalities differently (CMDQ): so each
+        has parts of its own.
+        """
+        patches = self.config.vision.num_positions
+        return (
+            Stack("model.vision.transformer.layers", (("vision", ""),), patches, optional=True),
+            Stack("model.vision.linear_proj", (("adapter", ""),), self.config.vision.tokens, optional=True),
+            Stack("model.layers", (("vision-expert", "vision_"), ("language", "")), optional=True),
+        )
 
     def __init__(self, config: CogVLM2Config) -> None:
         super().__init__(config)

@@ -32,6 +32,6 @@ def open_model(
     Corrupt and Unsuitable as `from_pretrained`, CheckpointError as `rpiq.load`; both are one line.
     """
     config, _ = folders.read_config(folder, quantized=True)
-    model = load(folder, device, dtype, low_memory=low_memory, host_embeddings=host_embeddings, config=config)
+    model = load(folder, device, dtype, low_memory=low_memory, host_embeddings=host_embeddings)
     model.generation_config = greedy(config)
     return cast(CogVLM2ForConditionalGeneration, model)

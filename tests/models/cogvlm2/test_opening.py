@@ -24,14 +24,15 @@ from models.cogvlm2 import (
 )
 from models.errors import Corrupt, Unsuitable
 from rpiq.cli import main
+from rpiq.config import Scheme
 from rpiq.errors import ArchitectureError, CheckpointError, ConfigError
 from rpiq.evaluate.memory import weight_bytes
 from rpiq.lending import Lent, LentLinear
 from rpiq.linear import QuantLinear
 from rpiq.loading import load
 from rpiq.weights import Weights
-from tests.models.cogvlm2.tiny import four_bits, picture, processor_of, tiny_model
-from tests.rpiq.folders import save_model
+from tests.models.cogvlm2.tiny import LINEARS, four_bits, picture, processor_of, tiny_model
+from tests.rpiq.folders import round_to_nearest, save_model
 
 MOST = 8
 LARGER = {
@@ -62,7 +63,11 @@ def folders(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     """Full precision in both types; 4 bits that a kernel multiplies, and 4 bits that none does."""
     at = tmp_path_factory.mktemp("folders")
     whole = {"float32": saved(at / "float32"), "bfloat16": saved(at / "bfloat16", torch.bfloat16, **LARGER)}
+    mixed = round_to_nearest(
+        whole["bfloat16"], at / "mixed", lambda name: Scheme(8 if "vision_" in name else 4, 32), LINEARS
+    )
     return whole | {
+        "4 and 8 bits": mixed,
         "4 bits": four_bits(whole["bfloat16"], at / "four"),
         "4 bits, no kernel": four_bits(whole["float32"], at / "plain", 16),
     }
@@ -92,7 +97,7 @@ def answers(model: CogVLM2ForConditionalGeneration, processor: CogVLM2Processor)
     return [*([piece.token_id for piece in pieces] for pieces in told), text.tolist()]
 
 
-@pytest.mark.parametrize("kind", ["float32", "bfloat16", "4 bits", "4 bits, no kernel"])
+@pytest.mark.parametrize("kind", ["float32", "bfloat16", "4 bits", "4 bits, no kernel", "4 and 8 bits"])
 def test_answers_are_those_of_the_whole_model(folders: dict[str, Path], kind: str) -> None:
     whole, lent = (open_model(folders[kind], low_memory=low) for low in (False, True))
     processor = CogVLM2Processor.from_pretrained(folders[kind])
