@@ -199,6 +199,11 @@ def _add_evaluate(commands: argparse._SubParsersAction[argparse.ArgumentParser])
         action="store_true",
         help="quantize a full-precision folder on loading, by bitsandbytes, to compare with",
     )
+    evaluate.add_argument(
+        "--low-memory",
+        action="store_true",
+        help="leave what the model seldom needs in its files, for models that say what that is (CogVLM2)",
+    )
     evaluate.add_argument("--json", type=Path, metavar="FILE", help="write the result as JSON too")
 
 

@@ -31,7 +31,7 @@ from rpiq.evaluate.perplexity import joined_rows, perplexity, perplexity_autogpt
 from rpiq.evaluate.questions import read_questions
 from rpiq.evaluate.sentiment import read_tweets, sentiment
 from rpiq.export import export_gguf, export_gptq
-from rpiq.loading import load
+from rpiq.loading import Fallback, load
 from rpiq.picture_calibration import has_pictures
 from rpiq.pipeline import choose_device, quantize, rehearse
 from rpiq.plugins import load_architectures
@@ -97,7 +97,7 @@ def _evaluate(arguments: argparse.Namespace) -> None:
     tokenizer = read_tokenizer(arguments.model)
     tweets = read_tweets(arguments.data, arguments.limit) if arguments.task == "sentiment" else []
     text = "" if arguments.task == "sentiment" else read_text(arguments.data)
-    model = load(arguments.model, device, dtype, "nf4" if arguments.nf4 else None)
+    model = _opened(arguments, device, dtype)
     started = time.monotonic()
     count = show_count("tweets" if arguments.task == "sentiment" else "windows")
     result: Any
@@ -126,12 +126,17 @@ def _ocr_vqa(arguments: argparse.Namespace, device: torch.device, dtype: torch.d
                 "nf4": str(arguments.nf4),
             }
             kept = opened.enter_context(AnswerFile(Path(f"{arguments.json}.answers.jsonl"), source))
-        model = load(arguments.model, device, dtype, "nf4" if arguments.nf4 else None)
+        model = _opened(arguments, device, dtype)
         started = time.monotonic()
         result = ocr_vqa(VisionModel(model, processor), questions.asked, kept, show_count("questions"))
     costs = _costs(model, started)
     _write_result(arguments, {"data": str(questions.file), "data_sha256": questions.sha256, **asdict(result), **costs})
     sys.stdout.write(_score_table(result) + _values(costs))
+
+
+def _opened(arguments: argparse.Namespace, device: torch.device, dtype: torch.dtype | None) -> PreTrainedModel:
+    fallback: Fallback | None = "nf4" if arguments.nf4 else None
+    return load(arguments.model, device, dtype, fallback, low_memory=arguments.low_memory)
 
 
 def _costs(model: PreTrainedModel, started: float) -> dict[str, float]:

@@ -4,7 +4,8 @@ A package names modules as entry points of the group `rpiq.architectures`. When 
 transformers; what else it may have:
 
 * the module: `model_type` and `claims(values)`, which says whether a config.json that names no type is of this family;
-* the model class: `rpiq_stacks`, the `Stack`s of a model that is more than one row of equal blocks;
+* the model class: `rpiq_stacks`, the `Stack`s of a model that is more than one row of equal blocks; `rpiq_seldom_needed`,
+  patterns for the names of modules that `low_memory` leaves in the files (`rpiq/lending.py`);
 * the processor: `vqa(image, question)` makes the inputs for a short answer, and `answered(image, question, answer)` those of
   a question with its answer, from which `rpiq quantize` calibrates.
 """

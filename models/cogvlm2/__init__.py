@@ -12,6 +12,7 @@ from transformers import AutoConfig, AutoModelForImageTextToText, AutoProcessor
 from models.cogvlm2.configuration import CogVLM2Config
 from models.cogvlm2.conversation import Conversation, Turn
 from models.cogvlm2.modeling import CogVLM2ForConditionalGeneration
+from models.cogvlm2.opening import open_model
 from models.cogvlm2.processing import CogVLM2Processor
 from models.cogvlm2.session import ImageSession, Piece
 
@@ -25,6 +26,7 @@ __all__ = [
     "Turn",
     "claims",
     "model_type",
+    "open_model",
 ]
 
 model_type = CogVLM2Config.model_type
