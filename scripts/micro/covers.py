@@ -21,8 +21,9 @@ _ROW = 34
 _LAYOUTS = ("title genre marks author year", "author marks title genre year", "year title author marks genre")
 """From top to bottom; a title takes three rows, an author two, all others one."""
 _ROWS = {"title": 3, "author": 2}
-_SIZES = {"title": 34, "author": 33, "genre": 33, "year": 35}
+_SIZES = {"title": 35, "author": 37, "genre": 36, "year": 42}
 """Pixels of the print."""
+_CAPITALS, _BOLD = ("title", "author"), ("title", "year")
 _INK, _LABEL = (20, 20, 24), (250, 248, 240)
 _FRAME = 14
 """Pixels left and right of the label that all is printed on; there the cover's colour is seen."""
@@ -34,12 +35,12 @@ _TINT = 14
 
 @dataclass(frozen=True)
 class Printed:
-    """One row of a cover."""
+    """What is seen in one row of a cover, or all of them."""
 
     what: str
-    """A word, a year, or how many marks of which kind: `3 stars`."""
-    height: float
-    """Of its middle: 0 at the top of the cover, 1 at the bottom."""
+    """A word, a year, how many marks of which kind (`3 stars`), or the colour of the cover."""
+    height: float | None
+    """Of its middle: 0 at the top of the cover, 1 at the bottom. None: it is seen at every height."""
 
 
 def draw_cover(book: Book, chance: random.Random) -> tuple[Image.Image, tuple[Printed, ...]]:
@@ -57,7 +58,7 @@ def draw_cover(book: Book, chance: random.Random) -> tuple[Image.Image, tuple[Pr
     }
     size = chance.randint(-1, 0)
     left, top = chance.randint(-_SHIFT, _SHIFT), (HEIGHT - 8 * _ROW) / 2 + chance.randint(-_SHIFT, _SHIFT)
-    printed = []
+    printed = [Printed(book.colour, None)]
     for block in chance.choice(_LAYOUTS).split():
         height = _ROW * _ROWS.get(block, 1)
         aside, down = (chance.randint(-_BLOCK_SHIFT, _BLOCK_SHIFT) for _ in range(2))
@@ -68,8 +69,8 @@ def draw_cover(book: Book, chance: random.Random) -> tuple[Image.Image, tuple[Pr
             if block == "marks":
                 _marks(draw, book, (x, y))
                 continue
-            bold, text = block == "title", word.upper() if block == "title" else word
-            letters = _letters(text, _SIZES[block] + size, 1 if bold else 0.5)
+            text = word.upper() if block in _CAPITALS else word
+            letters = _letters(text, _SIZES[block] + size, 1 if block in _BOLD else 0.5)
             image.paste(_INK, (round(x - letters.width / 2), round(y - letters.height / 2)), letters)
         top += height
     return image, tuple(printed)

@@ -9,8 +9,6 @@ import json
 from collections.abc import Sequence
 from pathlib import Path
 
-import torch
-
 from models.cogvlm2 import CogVLM2ForConditionalGeneration, CogVLM2Processor
 from scripts.micro.examples import Cover
 
@@ -46,5 +44,5 @@ def write_covers(folder: Path, covers: Sequence[Cover], name: str = "questions.j
 
 def write_model(folder: Path, model: CogVLM2ForConditionalGeneration, processor: CogVLM2Processor) -> None:
     """config.json, bfloat16 safetensors, tokenizer and processor. The model is of bfloat16 afterwards."""
-    model.to(torch.bfloat16).save_pretrained(folder)
-    processor.save_pretrained(folder)  # type: ignore[no-untyped-call]
+    model.bfloat16().save_pretrained(folder)
+    processor.save_pretrained(folder)

@@ -1,4 +1,4 @@
-"""What each token of an image should know by itself: which words, digits and marks are printed at its height.
+"""What each token of an image should know by itself: which words, digits and marks are printed at its height, and the colour.
 
 A help in training, so that the tower learns to read before, and while, questions are asked. It is no part of the finished model.
 """
@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from torch.nn.functional import binary_cross_entropy_with_logits
 
 from scripts.micro.books import (
+    COLOURS,
     ENDINGS,
     FIRST_NAMES,
     GENRES,
@@ -33,11 +34,11 @@ def _labels() -> dict[str, int]:
     words = [*OPENINGS, *MIDDLES, *ENDINGS, *FIRST_NAMES, *LAST_NAMES, *GENRES]
     marks = [f"{count} {kind}" for kind in MARKS for count in range(1, MOST_MARKS + 1)]
     digits = [f"digit {place} is {digit}" for place in range(4) for digit in range(10)]
-    return {label: number for number, label in enumerate(dict.fromkeys([*words, *marks, *digits]))}
+    return {label: number for number, label in enumerate(dict.fromkeys([*words, *marks, *digits, *COLOURS]))}
 
 
 LABELS = _labels()
-"""All that can be printed, a year digit by digit, with numbers from 0."""
+"""All that can be seen, a year digit by digit, with numbers from 0."""
 
 
 def printed_at(covers: Sequence[Sequence[Printed]], rows: int) -> Tensor:
@@ -48,7 +49,7 @@ def printed_at(covers: Sequence[Sequence[Printed]], rows: int) -> Tensor:
             year = one.what.isdigit()
             names = [f"digit {at} is {digit}" for at, digit in enumerate(one.what)] if year else [one.what]
             for row in range(rows):
-                if abs((row + 0.5) / rows - one.height) <= 0.5 / rows + _BESIDE:
+                if one.height is None or abs((row + 0.5) / rows - one.height) <= 0.5 / rows + _BESIDE:
                     found[index, row, [LABELS[name] for name in names]] = 1
     return found
 
@@ -66,4 +67,5 @@ class Reader(nn.Module):
         rows = printed.shape[1]
         logits = self.linear(features[:, 1:-1]).float().unflatten(1, (rows, -1))
         expected = printed[:, :, None].expand_as(logits)
-        return binary_cross_entropy_with_logits(logits, expected, reduction="sum") / logits[..., 0].numel()
+        summed: Tensor = binary_cross_entropy_with_logits(logits, expected, reduction="sum")
+        return torch.div(summed, logits.shape[:-1].numel())

@@ -57,8 +57,8 @@ def score(
         asked = [(cover.picture, one) for cover in covers[start : start + _AT_ONCE] for one in cover.asked]
         inputs = processor([Conversation(one.question, picture, template=template) for picture, one in asked])
         with torch.inference_mode():
-            ids = model.generate(**inputs.to(model.device, model.dtype), max_new_tokens=_NEW_TOKENS, do_sample=False)
-        said = processor.batch_decode(ids[:, inputs["input_ids"].shape[1] :], skip_special_tokens=True)
+            ids = model.generate(**inputs.to(model.device, model.dtype), max_new_tokens=_NEW_TOKENS, do_sample=False)  # type: ignore[misc]
+        said = processor.tokenizer.batch_decode(ids[:, inputs["input_ids"].shape[1] :], skip_special_tokens=True)
         for answer, (_, one) in zip(said, asked, strict=True):
             right.setdefault(one.category, []).append(answer.strip() == one.answer)
     scores = {category: Score(sum(right[category]), len(right[category])) for category in sorted(right)}
