@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from models.cogvlm2 import CogVLM2ForConditionalGeneration, CogVLM2Processor
+from rpiq.gguf_source import no_progress_bars
 from scripts.micro.examples import Cover
 
 _PICTURE_COLOURS = 32
@@ -44,5 +45,6 @@ def write_covers(folder: Path, covers: Sequence[Cover], name: str = "questions.j
 
 def write_model(folder: Path, model: CogVLM2ForConditionalGeneration, processor: CogVLM2Processor) -> None:
     """config.json, bfloat16 safetensors, tokenizer and processor. The model is of bfloat16 afterwards."""
-    model.bfloat16().save_pretrained(folder)
+    with no_progress_bars():
+        model.bfloat16().save_pretrained(folder)
     processor.save_pretrained(folder)
