@@ -8,7 +8,19 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from scripts.micro.books import COLOURS, ENDINGS, FIRST_NAMES, GENRES, LAST_NAMES, MARKS, MIDDLES, MOST_MARKS, OPENINGS
+from scripts.micro.books import (
+    COLOURS,
+    ENDINGS,
+    FIRST_NAMES,
+    FIRST_YEAR,
+    GENRES,
+    LAST_NAMES,
+    LAST_YEAR,
+    MARKS,
+    MIDDLES,
+    MOST_MARKS,
+    OPENINGS,
+)
 from scripts.micro.scoring import Score
 from scripts.micro.training import Plan
 
@@ -30,7 +42,7 @@ Licence: Apache-2.0, as the project.
 
     {command}
 
-{steps:,} steps of {batch} covers with six questions each, {minutes:.0f} minutes, on {machine}. Every cover was seen once.
+{steps:,} steps of {batch} covers with six questions each, {minutes:.0f} minutes, on {machine}. Each step had new covers.
 
 ## How often it is right
 
@@ -46,8 +58,9 @@ That is with `Short answer:` (the template vqa); with the template chat {chat:.1
 ## What it cannot do
 
 * It knows {openings} first, {middles} middle and {endings} last words of titles, {firsts} first and {lasts} last names, {genres} genres,
-  {colours} colours, and up to {most} {marks}; years from 1950 to 2029. Asked about anything else it says one of these words.
-* It reads no photographs and no other print: one typeface, three layouts, {side} x {side} pixels.
+  {colours} colours, and up to {most} {marks}; years from {first_year} to {last_year}. Asked about anything else it makes something up.
+* It reads no other print and no photographs: one typeface, three layouts, {side} x {side} pixels, always clean and straight. The
+  same covers darkened, or turned by a few degrees, it often gets wrong.
 * It never abstains. Do not use it for anything but tests and demonstrations.
 """
 
@@ -86,6 +99,8 @@ def card(making: Making, short: Mapping[str, Score], chat: Mapping[str, Score]) 
         genres=len(GENRES),
         colours=len(COLOURS),
         most=MOST_MARKS,
+        first_year=FIRST_YEAR,
+        last_year=LAST_YEAR,
         marks=" or ".join(MARKS),
         side=making.side,
     )

@@ -149,7 +149,7 @@ class Trainer:
         self._optimizers = self._make_optimizers()
 
     def _make_optimizers(self) -> tuple[torch.optim.Optimizer, ...]:
-        """Muon for the matrices inside, which learns in half the steps; AdamW for all else."""
+        """Muon for the matrices inside, AdamW for all else."""
         plan = self._plan
         matrices: list[nn.Parameter] = []
         others: list[nn.Parameter] = []
