@@ -6,7 +6,6 @@ Why each default is what it is: docs/quantization.md.
 from __future__ import annotations
 
 import json
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field, fields, replace
 from typing import Literal, get_args
@@ -86,7 +85,7 @@ class QuantizationConfig:
     damping: float = 0.01
     """Share of the mean diagonal of H added to it (equation 10); raised in steps when the factorisation fails."""
     few_rows_damping: float = 0.3
-    """`rpiq` damps at least by this times √(columns / rows): the fewer rows H has seen, the less it knows of other rows."""
+    """`rpiq` damps at least by this times columns / rows: the fewer rows H has seen, the less it knows of other rows."""
     activation_order: bool = True
     """Columns by falling diagonal of H, groups fixed beforehand (static), so that no index is stored."""
     grid_search: bool = True
@@ -164,7 +163,7 @@ class QuantizationConfig:
         """For an H of so many columns that has seen so many rows."""
         if self.method != "rpiq" or rows == 0:
             return self.damping
-        return max(self.damping, self.few_rows_damping * math.sqrt(columns / rows))
+        return max(self.damping, self.few_rows_damping * columns / rows)
 
     @property
     def refines(self) -> bool:
