@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from rpiq.config import WHOLE_ROW, QuantizationConfig, Scheme, changed
+from rpiq.config import WHOLE_ROW, PartSettings, QuantizationConfig, Scheme, changed
 from rpiq.errors import ConfigError
 
 
@@ -62,3 +62,21 @@ def test_settings_by_name() -> None:
 def test_settings_that_make_no_sense_are_named(setting: str) -> None:
     with pytest.raises(ConfigError, match=setting.partition("=")[0]):
         changed(QuantizationConfig(), [setting])
+
+
+def test_a_part_has_its_own_settings() -> None:
+    config = QuantizationConfig(parts=(PartSettings("vision", ("bits=8", "damping=0.2")),))
+    assert config.of("vision") == QuantizationConfig(scheme=Scheme(8), damping=0.2)
+    assert config.of("language") is config
+    with pytest.raises(ConfigError, match="vision: 'samples=3' cannot be set for a part"):
+        PartSettings("vision", ("samples=3",))
+    with pytest.raises(ConfigError, match="9 bits are not possible"):
+        QuantizationConfig(parts=(PartSettings("vision", ("bits=9",)),))
+    with pytest.raises(ConfigError, match="given twice"):
+        QuantizationConfig(parts=(PartSettings("vision", ("bits=8",)), PartSettings("vision", ("bits=3",))))
+
+
+def test_few_rows_are_damped_more() -> None:
+    assert QuantizationConfig().damping_of(rows=1000, columns=10) == 0.01
+    assert QuantizationConfig().damping_of(rows=10, columns=20) == pytest.approx(0.6)
+    assert QuantizationConfig(method="gptq").damping_of(rows=10, columns=20) == 0.01

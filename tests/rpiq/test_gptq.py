@@ -133,3 +133,16 @@ def test_matrices_of_another_linear_are_refused() -> None:
     weight, H = linear()
     with pytest.raises(SolverError, match="does not belong to a weight"):
         gptq(weight[:, :64], H, Scheme(4, 32))
+
+
+def test_with_few_rows_the_growing_damping_is_better_on_other_rows() -> None:
+    """H of half as many rows as columns knows nothing of half of all directions."""
+    generator = torch.Generator().manual_seed(5)
+    mixing = torch.randn(96, 96, generator=generator) * torch.linspace(1, 0.05, 96)[:, None]
+    seen, others = (torch.randn(rows, 96, generator=generator) @ mixing for rows in (48, 4096))
+    weight = torch.randn(64, 96, generator=generator)
+    H, unseen = seen.T @ seen, others.T @ others
+    grid = fit_grid(weight, Scheme(3, 32))
+    loss = [objective(dequantize(gptq(weight, H, grid, d).codes, grid), weight, unseen) for d in (0.01, 0.6)]
+    rounded = objective(dequantize(rtn(weight, grid).codes, grid), weight, unseen)
+    assert loss[1] < 0.9 * min(loss[0], rounded)
