@@ -94,7 +94,7 @@ class CogVLM2Processor(ProcessorMixin):
             line = " ".join(str(error).split())
             raise Corrupt(f"{path} holds no tokenizer that can be read ({line}); get the model again") from error
         if not (path / "processor_config.json").is_file():
-            return cls.for_config(folder.read_config(path)[0], tokenizer)
+            return cls.for_config(folder.read_config(path, quantized=True)[0], tokenizer)
         processor: CogVLM2Processor = cls.from_args_and_dict(
             [tokenizer], folder.read_json(path / "processor_config.json")
         )

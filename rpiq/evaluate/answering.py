@@ -12,7 +12,9 @@ from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 import torch
 from transformers import AutoProcessor, BatchFeature, PreTrainedModel, ProcessorMixin
+from transformers.models.auto.processing_auto import PROCESSOR_MAPPING
 
+from rpiq.blocks import open_config
 from rpiq.errors import ArchitectureError, CheckpointError
 
 if TYPE_CHECKING:
@@ -66,13 +68,23 @@ class VisionModel:
         return inputs
 
 
+def _open(folder: Path) -> Any:
+    """As transformers finds it; for a published folder that names no model type, as its family says."""
+    if (folder / "config.json").is_file() and not (folder / "processor_config.json").is_file():
+        found = PROCESSOR_MAPPING.get(type(open_config(folder)), None)
+        if found is not None:
+            processor_class: Any = found
+            return processor_class.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
+    return AutoProcessor.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
+
+
 def read_processor(folder: Path) -> Any:
     """The processor in `folder`, for `VisionModel`. Runs no code of the folder.
 
     CheckpointError when there is none, or it is damaged; ArchitectureError for one that takes no pictures, or knows no chat.
     """
     try:
-        processor = AutoProcessor.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
+        processor = _open(folder)
     except (OSError, ValueError, KeyError, TypeError, ImportError) as error:
         raise CheckpointError(
             f"{folder} holds no processor that can be read ({error}); get the model's own files again"
