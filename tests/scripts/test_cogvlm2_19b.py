@@ -66,7 +66,7 @@ def test_answering_every_way(steps: Any, source: Path, tmp_path: Path) -> None:
 def test_quantizing(steps: Any, source: Path, tmp_path: Path) -> None:
     calibration = steps.write_calibration(tmp_path / "pictures", 8, 16)
     config = QuantizationConfig(method="gptq", scheme=Scheme(group_size=32), samples=8)
-    made = steps.measure_quantize(source, tmp_path / "out", config, calibration, "cpu")
+    made = steps.measure_quantize("gptq", source, tmp_path / "out", config, calibration, "cpu")
     assert made.method == "gptq"
     assert 0 < made.relative_loss < 0.2
     assert made.output_bytes > 0
