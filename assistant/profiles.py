@@ -7,14 +7,15 @@ import os
 import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import Any, Literal, TypeVar, cast, get_args
 
 import numpy as np
 
-from assistant.engines import BarcodeReader, LanguageModel, Reader, Recogniser, Speaker
+from assistant.engines import BarcodeReader, LanguageModel, Reader, Recogniser, Speaker, VisionLanguageModel
 from assistant.errors import EngineError
 from assistant.eyes import Photo
-from models.catalogue import Role
+from models.catalogue import Entry, Role
 from models.conversion import transformers_folder
 from models.errors import ModelError
 from models.four_bits import four_bit_folder
@@ -22,9 +23,9 @@ from models.store import Store
 
 Voice = Literal["natural", "fast"]
 """`natural`: the profile's neural voice; `fast`: espeak-ng, which starts sooner."""
-EngineName = Literal["recogniser", "speaker", "reader", "barcodes", "judge"]
+EngineName = Literal["recogniser", "speaker", "reader", "barcodes", "judge", "eye"]
 EVERYDAY: tuple[EngineName, ...] = ("recogniser", "speaker", "reader", "barcodes")
-"""What nearly every question needs. The judge is opened only when a question does."""
+"""What nearly every question needs. The judge and the eye are opened only when a question does."""
 
 log = logging.getLogger(__name__)
 _Engine = TypeVar("_Engine")
@@ -33,9 +34,17 @@ _Engine = TypeVar("_Engine")
 class Engines:
     """The engines of one profile on this machine. Safe to share between threads."""
 
-    def __init__(self, store: Store, profile: str = "embedded", voice: Voice = "natural", threads: int = 0) -> None:
-        """`threads` for each engine; 0 for one per core."""
+    def __init__(
+        self,
+        store: Store,
+        profile: str = "embedded",
+        voice: Voice = "natural",
+        threads: int = 0,
+        picture_model: Path | None = None,
+    ) -> None:
+        """`threads` for each engine; 0 for one per core. `picture_model`: a folder, in place of the profile's."""
         self._store = store
+        self._picture_model = picture_model
         self.profile = profile
         self.voice = voice
         self._threads = threads or os.cpu_count() or 1
@@ -82,6 +91,30 @@ class Engines:
 
         return self._open("judge", open_judge)
 
+    @property
+    def sees(self) -> bool:
+        """Whether there is a model that sees, here or to be fetched. CatalogueError when there is no such profile."""
+        return self._picture_model is not None or self._eye_entry is not None
+
+    @property
+    def eye(self) -> VisionLanguageModel:
+        from assistant.seeing import open_eye
+
+        def open_it() -> VisionLanguageModel:
+            if self._picture_model is not None:
+                return open_eye(self._picture_model, self._threads)
+            entry, source = self._eye_entry, self._folder("vision-language")
+            return open_eye(
+                four_bit_folder(source) or source, self._threads, nf4=entry is not None and entry.four_bits == "nf4"
+            )
+
+        return self._open("eye", open_it)
+
+    @property
+    def _eye_entry(self) -> Entry | None:
+        entries = self._store.catalogue.profile(self.profile)
+        return next((entry for entry in entries if entry.role == "vision-language"), None)
+
     def warm(self, names: Sequence[EngineName] = EVERYDAY) -> None:
         """Open these engines in parallel and run each once, so that the first question is not the slow one."""
         with ThreadPoolExecutor(len(names)) as pool:
@@ -103,6 +136,9 @@ class Engines:
                 pass
         elif name == "judge":
             self.judge.score("Ready", [" or not"])
+        elif name == "eye":
+            for _ in self.eye.ask(Photo(np.full((64, 64, 3), 255, np.uint8)), "Ready?", style="short"):
+                pass
         else:
             self.barcodes.codes(Photo(np.full((64, 64, 3), 255, np.uint8)))
 
