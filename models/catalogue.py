@@ -21,6 +21,8 @@ Role = Literal["recogniser", "speaker", "reader", "language", "vision-language"]
 FourBits = Literal["", "setup", "nf4"]
 """How a model gets into 4 bits: not at all, by rpiq at `assistant setup`, or by bitsandbytes whenever it is loaded."""
 
+PROJECT = Path(__file__).parents[1]
+"""The folder of the clone, in which the models that come with the project lie."""
 _TABLE = Path(__file__).with_name("catalogue.toml")
 _PLAIN_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 _T = TypeVar("_T")

@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal, cast
 
 from models import pin, receipt
-from models.catalogue import Entry, HubSource, ModelFile, ProjectSource, WheelSource
+from models.catalogue import PROJECT, Entry, HubSource, ModelFile, ProjectSource, WheelSource
 from models.errors import Corrupt, NotFetched, Unavailable
 from models.lock import alone
 from models.progress import Progress, Report, no_report
@@ -37,8 +37,6 @@ _BLOCK = 1 << 20
 _SPARE_BYTES = 64 << 20
 """Room that must stay free on the disk."""
 _WATCH_SECONDS = 0.2
-PROJECT = Path(__file__).parents[1]
-"""The folder of the clone, in which the models that come with the project lie."""
 
 
 def fetch(store: Store, name: str, report: Report = no_report, *, hub_endpoint: str | None = None) -> Outcome:
