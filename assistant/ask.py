@@ -176,7 +176,7 @@ def think(question: Question, seen: Seen, engines: Engines, history: Sequence[tu
         return _think_reading(question, seen, engines)
     if not sight.is_visual(question):
         given = _think_reading(question, seen, engines)
-        if not sight.knows_no_more(given):
+        if not sight.leaves_room(question, page, given):
             return given
     return sight.ask_eye(question, seen.photo, page, seen.quality, engines.eye, history)
 

@@ -17,6 +17,7 @@ from assistant.mind import medicine
 from assistant.mind.agreement import disagreement, evidence
 from assistant.mind.grounding import LOOKS, NEEDS_MODEL, NOT_FOUND, NOTHING_WRITTEN, Answer
 from assistant.mind.question import Question
+from assistant.mind.spans import LIKELY, matches
 from assistant.page import Line, Page
 from assistant.phrases import AS_SEEN, CANNOT_TELL, DISAGREE, MEDICINE_IS_READ, NOT_SAID, could_read, plain
 
@@ -54,9 +55,11 @@ def is_visual(question: Question) -> bool:
     return question.kind in LOOKS or (question.kind == "product" and not question.keys)
 
 
-def knows_no_more(given: Answer) -> bool:
-    """Whether the reader's answer leaves room for another."""
-    return given.abstained and given.reason in (NEEDS_MODEL, NOTHING_WRITTEN, NOT_FOUND)
+def leaves_room(question: Question, page: Page, given: Answer) -> bool:
+    """Whether the reader's answer leaves room for another: there is none, or it is but the largest words of the page."""
+    if given.abstained:
+        return given.reason in (NEEDS_MODEL, NOTHING_WRITTEN, NOT_FOUND)
+    return question.kind == "product" and matches(question.keys, page.text) < LIKELY
 
 
 def style(question: Question) -> Style:
