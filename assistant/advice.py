@@ -40,8 +40,13 @@ class Card:
     memory_bytes: int
 
 
-def advise(gpus: tuple[str, ...], memory_bytes: int, catalogue: Catalogue) -> Advice:
-    """The best profile of `catalogue` for a machine with these GPUs, as nvidia-smi names them, and so much memory."""
+def advise(gpus: tuple[str, ...], memory_bytes: int, catalogue: Catalogue) -> Advice | None:
+    """The best profile of `catalogue` for a machine with these GPUs, as nvidia-smi names them, and so much memory.
+
+    None for a catalogue without the usual profiles.
+    """
+    if PLAIN not in catalogue.profiles:
+        return None
     card = max((card for card in map(_card, gpus) if card), key=lambda card: card.memory_bytes, default=None)
     said: list[str] = []
     for profile in BEST_FIRST:

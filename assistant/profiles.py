@@ -11,11 +11,12 @@ from pathlib import Path
 from typing import Any, Literal, TypeVar, cast, get_args
 
 import numpy as np
+import psutil
 
 from assistant.engines import BarcodeReader, LanguageModel, Reader, Recogniser, Speaker, VisionLanguageModel
 from assistant.errors import EngineError
 from assistant.eyes import Photo
-from models.catalogue import Entry, Role
+from models.catalogue import Role
 from models.conversion import transformers_folder
 from models.errors import ModelError
 from models.four_bits import four_bit_folder
@@ -94,7 +95,8 @@ class Engines:
     @property
     def sees(self) -> bool:
         """Whether there is a model that sees, here or to be fetched. CatalogueError when there is no such profile."""
-        return self._picture_model is not None or self._eye_entry is not None
+        roles = [entry.role for entry in self._store.catalogue.profile(self.profile)]
+        return self._picture_model is not None or "vision-language" in roles
 
     @property
     def eye(self) -> VisionLanguageModel:
@@ -103,17 +105,14 @@ class Engines:
         def open_it() -> VisionLanguageModel:
             if self._picture_model is not None:
                 return open_eye(self._picture_model, self._threads)
-            entry, source = self._eye_entry, self._folder("vision-language")
-            return open_eye(
-                four_bit_folder(source) or source, self._threads, nf4=entry is not None and entry.four_bits == "nf4"
-            )
+            source = self._folder("vision-language")
+            entry = self._store.catalogue.role(self.profile, "vision-language")
+            folder = four_bit_folder(source)
+            if folder is None:
+                _check_memory(entry.name, source)
+            return open_eye(folder or source, self._threads, nf4=entry.four_bits == "nf4")
 
         return self._open("eye", open_it)
-
-    @property
-    def _eye_entry(self) -> Entry | None:
-        entries = self._store.catalogue.profile(self.profile)
-        return next((entry for entry in entries if entry.role == "vision-language"), None)
 
     def warm(self, names: Sequence[EngineName] = EVERYDAY) -> None:
         """Open these engines in parallel and run each once, so that the first question is not the slow one."""
@@ -156,3 +155,15 @@ class Engines:
                 log.info("opening the %s", name)
                 self._opened[name] = opener()
             return cast(_Engine, self._opened[name])
+
+
+def _check_memory(name: str, folder: Path) -> None:
+    """EngineError for a model in full precision that would only make the machine grind to a halt."""
+    size = sum(path.stat().st_size for path in folder.glob("*.safetensors"))
+    free = psutil.virtual_memory().available
+    if size > free:
+        raise EngineError(
+            f"{name} takes {size / 1e9:.1f} GB in full precision and {free / 1e9:.1f} GB of memory are free: run "
+            "`assistant setup` with its profile, or close other programs",
+            "There is too little memory for the picture model. A caregiver can make it small with: assistant setup.",
+        )

@@ -9,8 +9,10 @@ import numpy as np
 import torch
 
 from assistant.eyes import Photo
+from models.catalogue import Entry, ModelFile, ProjectSource
 from models.cogvlm2 import CogVLM2ForConditionalGeneration
 from tests.models.cogvlm2.tiny import processor_of, tiny_config, tiny_model
+from tests.models.conftest import sha256
 
 
 def photo(seed: int = 0, width: int = 64, height: int = 48) -> Photo:
@@ -23,6 +25,16 @@ def write_cogvlm2(folder: Path, **changes: Any) -> Path:
     model.save_pretrained(folder)
     processor_of(model.config).save_pretrained(folder)
     return folder
+
+
+def project_entry(folder: Path, name: str = "sees") -> Entry:
+    """The model in `folder`, below a clone, as a row of a catalogue, in profile tiny."""
+    files = tuple(
+        ModelFile(path.name, path.name, path.stat().st_size, sha256(path.read_bytes()))
+        for path in sorted(folder.iterdir())
+    )
+    source = ProjectSource(folder.name)
+    return Entry(name, "vision-language", ("en",), "MIT", "here", source, files, 1_000, ("tiny",), "setup")
 
 
 def slow_cogvlm2() -> CogVLM2ForConditionalGeneration:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 
 import pytest
 
 from assistant.advice import advise
-from models.catalogue import load
+from models.catalogue import Catalogue, load
 
 GB = 10**9
 
@@ -26,11 +27,17 @@ GB = 10**9
 )  # fmt: skip
 def test_profile_and_reason(gpus: tuple[str, ...], memory: int, profile: str, why: str) -> None:
     advice = advise(gpus, memory, load())
+    assert advice is not None
     assert advice.profile == profile
     assert why in advice.why
     assert not re.search(r"\b(GPU|VRAM|RAM|MiB|GiB|quantiz)", advice.why)
 
 
 def test_the_command_names_the_profile() -> None:
-    assert advise((), 16 * GB, load()).command == "assistant setup --profile small"
-    assert advise((), 2 * GB, load()).command == "assistant setup"
+    commands = [advice.command for memory in (16, 2) if (advice := advise((), memory * GB, load()))]
+    assert commands == ["assistant setup --profile small", "assistant setup"]
+
+
+def test_a_catalogue_without_the_usual_profiles_gives_none() -> None:
+    entry = replace(load().entries[0], profiles=("tiny",))
+    assert advise((), 16 * GB, Catalogue((entry,))) is None
