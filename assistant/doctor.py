@@ -187,7 +187,7 @@ def _form(row: Listing, four_bits: Sequence[str]) -> str:
 def _unquantized(entry: Entry, profile: str) -> Gap:
     option = "" if profile == PLAIN else f" --profile {profile}"
     # What it needs is counted in 4 bits; in full precision the largest would not fit.
-    needed = entry.size_bytes > entry.memory_bytes
+    needed = entry.role == "vision-language" and entry.size_bytes > entry.memory_bytes
     return Gap(
         f"{entry.name} is used in full precision", f"run: assistant setup{option} (once, it takes a while)", needed
     )

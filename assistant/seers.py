@@ -173,8 +173,14 @@ def open_seer(folder: Path, nf4: bool = False) -> CogVLM2Seer | TransformersSeer
             "What should be my picture model cannot see pictures. Ask a caregiver to set up another one.",
         ) from error
     except (ModelError, RpiqError, OSError, ValueError, KeyError, RuntimeError) as error:
+        said = " ".join(str(error).split())
+        if isinstance(error.__cause__, ImportError):  # Qwen-VL's processor wants torchvision, for example
+            raise EngineError(
+                f"the picture model in {folder} needs a package that is not installed ({said}): pip install it",
+                "A part of my picture model is missing. A caregiver must install it.",
+            ) from error
         raise EngineError(
-            f"cannot open the picture model in {folder} ({error}): run `assistant setup` with its profile",
+            f"cannot open the picture model in {folder} ({said}): run `assistant setup` with its profile",
             "My picture model is missing or damaged. A caregiver can mend it with: assistant setup.",
         ) from error
 

@@ -14,6 +14,7 @@ import pytest
 import torch
 from PIL import Image
 from torch import nn
+from transformers import AutoProcessor
 
 from assistant import seers
 from assistant.engines import Style
@@ -172,6 +173,18 @@ def test_folders_that_are_none_are_told_in_print_and_aloud(tmp_path: Path, cogvl
             open_eye(folder, 1)
         assert spoken in caught.value.spoken
         assert str(tmp_path) not in caught.value.spoken
+
+
+def test_a_missing_package_is_told_as_such(llava: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: object, **__: object) -> None:
+        raise ImportError("\nIt requires the Torchvision library\nbut it was not found")
+
+    monkeypatch.setattr(AutoProcessor, "from_pretrained", refuse)
+    with pytest.raises(
+        EngineError, match=r"not installed .*requires the Torchvision library but.*pip install"
+    ) as caught:
+        open_eye(llava, 1)
+    assert "\n" not in str(caught.value)
 
 
 def test_what_fails_in_the_model_is_raised_where_the_answer_is_read(cogvlm2: Path) -> None:
