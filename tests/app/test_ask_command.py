@@ -6,8 +6,10 @@ import json
 import os
 import re
 import shutil
+import signal
 import subprocess
 import sys
+import time
 import wave
 from pathlib import Path
 from typing import Any
@@ -26,7 +28,8 @@ from tests.assistant.seers import write_cogvlm2
 from tests.rpiq.folders import llama_config, save_model
 from tests.rpiq.test_export import SMOLLM, add_tokenizer
 
-SAMPLES = Path(__file__).parents[2] / "samples"
+ROOT = Path(__file__).parents[2]
+SAMPLES = ROOT / "samples"
 SIGN = SAMPLES / "parking-sign.jpg"
 SPOKEN = SAMPLES / "what-does-the-sign-say.wav"
 SAID = "DOUBLE PARKING PROHIBITED AT ALL TIMES"
@@ -114,6 +117,31 @@ def test_a_follow_up_is_asked_of_the_picture_model_which_looks_once(
     assert SAID in says["answer"]
     assert says["seen"] == ""
     assert colour["timings_ms"]["read"] == around["timings_ms"]["read"]
+
+
+def test_ctrl_c_while_the_picture_is_looked_at_ends_it_at_once() -> None:
+    """In a process of its own, with a model that would take many seconds."""
+    script = (
+        "import sys; from app.cli import main; from assistant import seeing; from assistant.seers import CogVLM2Seer;"
+        "from tests.assistant.seers import slow_cogvlm2; from tests.models.cogvlm2.tiny import processor_of;"
+        "model = slow_cogvlm2(tower_layers=200);"
+        "model.model.vision.register_forward_pre_hook(lambda *_: print('looking', flush=True));"
+        "eye = seeing.SeeingModel(CogVLM2Seer(model, processor_of(model.config)));"
+        "seeing.open_eye = lambda *_, **__: eye;"
+        "sys.exit(main(sys.argv[1:]))"
+    )
+    options = ["ask", "--silent", "--image", SIGN, "--text", "What is around me?", "--picture-model", SAMPLES]
+    command = [sys.executable, "-c", script, *map(str, options)]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=ROOT)
+    assert process.stdout is not None
+    assert process.stdout.readline() == "looking\n"
+    time.sleep(0.2)
+    process.send_signal(signal.SIGINT)
+    interrupted = time.perf_counter()
+    _, said = process.communicate(timeout=60)
+    assert time.perf_counter() - interrupted < 3  # most of it is Python's own way out
+    assert process.returncode == 130
+    assert said.endswith("assistant: interrupted\n")
 
 
 def test_several_spoken_questions_share_one_reading(capsys: pytest.CaptureFixture[str]) -> None:
