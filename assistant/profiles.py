@@ -122,7 +122,11 @@ class Engines:
 
     def names(self) -> str:
         """The models in use, for the record: "whisper-tiny.en, ..."."""
-        return ", ".join(entry.name for entry in self._store.catalogue.profile(self.profile))
+        entries = self._store.catalogue.profile(self.profile)
+        if self._picture_model is None:
+            return ", ".join(entry.name for entry in entries)
+        others = [entry.name for entry in entries if entry.role != "vision-language"]
+        return ", ".join([*others, self._picture_model.name])
 
     def _warm(self, name: EngineName) -> None:
         if name == "recogniser":

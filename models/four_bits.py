@@ -64,7 +64,7 @@ def make_four_bits(
 ) -> Path:
     """The 4-bit copy of the model in `source`, a verified folder of the store; made, or gone on with, if need be.
 
-    Takes minutes, or an hour for a large one; what is done when it is interrupted is kept. `calibration` is a file, or a set that
+    Takes minutes, more for a large one; what is done when it is interrupted is kept. `calibration` is a file, or a set that
     comes with rpiq; by default what the project has for this kind of model.
     Errors: Corrupt when `source` holds neither one GGUF file that can be read nor safetensors; Unavailable when there is too little
     disk or memory, or the result is not what it should be.

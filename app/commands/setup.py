@@ -26,7 +26,7 @@ def register(subparsers: Subparsers) -> None:
         "setup",
         help="fetch the models of a profile and make the large ones small, once",
         description="Fetch the models that are missing and quantize the language model, and the picture model of the profile full, to "
-        "4 bits. It takes some minutes, once, or an hour for a large one; what is done when it is stopped is kept.",
+        "4 bits. It takes some minutes, once; what is done when it is stopped is kept.",
     )
     parser.add_argument("--profile", default=DEFAULT_PROFILE, help="which models (see `assistant models list`)")
     parser.set_defaults(run=run, online=True)
