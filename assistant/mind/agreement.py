@@ -7,6 +7,7 @@ printed (how many people, which colour) cannot be contradicted by print.
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
@@ -196,8 +197,9 @@ def _span(row: Row, text: str) -> Span:
 
 
 def _squashed(text: str) -> str:
-    """Without spaces and marks, and with letters that are taken for each other made one."""
-    folded = fold(text).replace(" ", "").replace("rn", "m").replace("vv", "w")
+    """Without spaces, marks and accents, and with letters that are taken for each other made one."""
+    bare = "".join(letter for letter in unicodedata.normalize("NFKD", text) if not unicodedata.combining(letter))
+    folded = fold(bare).replace(" ", "").replace("rn", "m").replace("vv", "w")
     return folded.translate(str.maketrans("0o1i5s8bqg", "oollssbbgg"))
 
 

@@ -99,6 +99,8 @@ def test_names(said: str, read: Page, question: str, pair: tuple[str, str]) -> N
         ("Herman Melvile", NOVEL, "Who wrote this?"),  # one letter of a long word
         ("Oscar Wilde", SLIPPED, "Who wrote this?"),
         ("The Picture of Dorian Gray", SLIPPED, "What is the title?"),
+        ("Zoe Bronte", stacked("ZOË BRONTË"), "Who wrote this?"),
+        ("Emile Zola", stacked("ÉMILE ZOLA"), "Who wrote this?"),
         ("Harmer and Sons", SLIPPED, "Who is the publisher?"),
         ("A Whale and a Ship in a Storm. Under them stands a name.", NOVEL, "What is this?"),
         ("A red car in front of the Eiffel Tower in Paris.", SIGN, "What is around me?"),
