@@ -63,12 +63,12 @@ def advise(gpus: tuple[str, ...], memory_bytes: int, catalogue: Catalogue) -> Ad
 
 def _fit(profile: str, eye: Entry, others: int, card: Card | None, memory_bytes: int) -> tuple[bool, str]:
     need = gigabytes(eye.memory_bytes)
-    model = f"The {profile} picture model"
+    model = f"The picture model of the profile {profile}"
     if card and card.memory_bytes >= eye.memory_bytes:
         return True, f"{model} needs {need} of the {gigabytes(card.memory_bytes)} of the graphics card {card.name}."
     has = f"this one has {gigabytes(card.memory_bytes)}" if card else "there is none"
     if profile not in ON_PROCESSOR:
-        return False, f"{model} needs a graphics card with {need}; {has}."
+        return False, f"{model} needs a graphics card with {need} of memory; {has}."
     together = gigabytes(eye.memory_bytes + others)
     if eye.memory_bytes + others <= _SHARE_OF_MEMORY * memory_bytes:
         return True, (

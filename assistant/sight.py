@@ -35,7 +35,12 @@ _DOES_NOT_KNOW = re.compile(
 )
 _PRINT_ALONE = ("expiry", "read", "barcode", "sentiment", *NOT_SAID)
 """Kinds that are read or not answered: a guess would harm, or be no reading."""
-_DIET = ("gluten", "lactose", "nuts?", "peanuts?", "allerg\\w*", "vegan", "vegetarian", "halal", "kosher", "sugar.free")
+_HARMFUL = (
+    "gluten", "lactose", "nuts?", "peanuts?", "allerg\\w*", "vegan", "vegetarian", "halal", "kosher", "sugar.free",
+    "safe", "eat", "drink", "edible", "poison\\w*", "toxic",
+)  # fmt: skip
+"""Words of questions to which a wrong yes could do harm; of those for yes or no also the next."""
+_WHAT_IS_IN_IT = ("contains?", "ingredients?", "in (it|this|that|them|these)")
 _HIDES_THINGS = ("covered", "dark", "blurred", "glare")
 """Findings of the gate about the whole picture; others are about writing."""
 _THINGS = ("cover", "label", "sign", "receipt", "box", "bottle", "package", "screen")
@@ -45,9 +50,11 @@ def may_look(question: Question, page: Page, quality: Quality) -> bool:
     """Whether a model that sees may have a say at all."""
     if any(finding.refuse and finding.kind in _HIDES_THINGS for finding in quality.findings):
         return False
-    if question.kind in _PRINT_ALONE or (question.asks(*_DIET) and not is_visual(question)):
+    if question.kind in _PRINT_ALONE or medicine.looks_like_medicine(page):
         return False
-    return not medicine.looks_like_medicine(page)
+    if question.kind == "whether" and question.asks(*_WHAT_IS_IN_IT):
+        return False
+    return is_visual(question) or not question.asks(*_HARMFUL)
 
 
 def is_visual(question: Question) -> bool:

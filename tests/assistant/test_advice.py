@@ -19,10 +19,10 @@ GB = 10**9
         (("NVIDIA GeForce RTX 4090, 24564 MiB",), 16 * GB, "full", "25.8 gigabytes of the graphics card NVIDIA GeForce"),
         (("NVIDIA RTX A2000, 6138 MiB",), 16 * GB, "small", "needs 2.6 gigabytes of the 6.4 gigabytes of the graphics card"),
         (("NVIDIA T4, 15360 MiB", "NVIDIA T400, 2048 MiB"), 16 * GB, "full", "of the graphics card NVIDIA T4."),
-        ((), 16 * GB, "small", "there is none. The small picture model needs, with the others, 4.0 gigabytes of the 16.0"),
+        ((), 16 * GB, "small", "there is none. The picture model of the profile small needs, with the others, 4.0 gigabytes of the 16.0"),
         (("something else",), 16 * GB, "small", "Without a graphics card an answer about a picture takes longer."),
         ((), 4 * GB, "embedded", "which is more than half of this computer's 4.0 gigabytes. So the assistant reads text"),
-        (("NVIDIA T400, 2048 MiB",), 4 * GB, "embedded", "needs a graphics card with 13.5 gigabytes; this one has 2.1"),
+        (("NVIDIA T400, 2048 MiB",), 4 * GB, "embedded", "needs a graphics card with 13.5 gigabytes of memory; this one has 2.1"),
     ],
 )  # fmt: skip
 def test_profile_and_reason(gpus: tuple[str, ...], memory: int, profile: str, why: str) -> None:

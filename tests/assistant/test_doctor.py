@@ -108,7 +108,8 @@ def test_the_best_profile_is_told_with_its_reason_and_its_command(store: Store) 
     advice = advise(FULL.gpus, FULL.memory_bytes, store.catalogue)
     report = as_text(diagnose(FULL, rows(store), "embedded", QUANTIZED, advice))
     assert (
-        "The profile that fits this machine best: full\n  Why: The full picture model needs 13.5 gigabytes of" in report
+        "The profile that fits this machine best: full\n  Why: The picture model of the profile full needs 13.5 gigabytes of"
+        in report
     )
     assert "run: assistant setup --profile full, then ask with: --profile full" in report
     advice = advise((), FULL.memory_bytes // 4, store.catalogue)

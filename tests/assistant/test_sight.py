@@ -147,7 +147,16 @@ def test_a_medicine_is_read_and_never_described() -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["Is it gluten free?", "Has it expired?", "When does it expire?", "Does it contain nuts?"]
+    "text",
+    [
+        "Is it gluten free?",
+        "Has it expired?",
+        "When does it expire?",
+        "Does it contain nuts?",
+        "Is there milk in it?",
+        "Is it safe to eat?",
+        "Can I drink this?",
+    ],
 )
 def test_no_guess_about_what_can_harm(text: str) -> None:
     eye = ScriptedEye("Yes")
