@@ -161,7 +161,8 @@ def open_seer(folder: Path, nf4: bool = False) -> CogVLM2Seer | TransformersSeer
     where = _Place("cuda", torch.bfloat16) if torch.cuda.is_available() else _Place("cpu", fast_dtype())
     try:
         if is_cogvlm2(folder):
-            return CogVLM2Seer(_cogvlm2(folder, where), CogVLM2Processor.from_pretrained(folder))
+            model = _cogvlm2(folder, where)
+            return CogVLM2Seer(model, CogVLM2Processor.from_pretrained(folder, model.config))
         _check_that_it_sees(folder)
         processor = read_processor(folder)
         return TransformersSeer(

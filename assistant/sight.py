@@ -29,7 +29,7 @@ _SENTENCE = re.compile(
 _ENDS = re.compile(r"[.!?][\"”’)]*$")
 _NEXT_TURN = re.compile(r"\n\s*\n|\n?\bQuestion:")
 _DOES_NOT_KNOW = re.compile(
-    r"^\W*(unanswerable|unsuitable|unknown|n/?a|none|not (visible|clear|sure)|"
+    r"^\W*(unanswerable|unsuitable|unknown|n/?a|not (visible|clear|sure)|"
     r"(i'm|i am) (sorry|not sure|unable)|sorry|i (do not|don't|cannot|can't|could not|couldn't))\b",
     re.IGNORECASE,
 )

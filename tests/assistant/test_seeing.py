@@ -32,6 +32,8 @@ from tests.rpiq.tiny_vision import write_vision_model
 
 BOUND = 0.1
 """Seconds within which whoever waits for an answer is let go."""
+LEAVING = 0.25
+"""Seconds within which the model leaves off: a single step of it, on a machine that may be busy with other things."""
 
 
 @pytest.fixture(scope="module")
@@ -240,14 +242,14 @@ def test_it_is_stopped_while_the_picture_is_encoded(slow: SeeingModel) -> None:
         reader, left, pieces = stopped_after(slow.ask(photo(1), "What is this?"), whole / 4)
     assert (pieces, looks) == ([], [])
     assert reader < BOUND
-    assert left < BOUND
+    assert left < LEAVING
     begun(slow, photo(1))  # it can be asked again
 
 
 def test_it_is_stopped_while_a_long_prompt_is_read(slow: SeeingModel) -> None:
     model = seer_of(slow).model
     begun(slow, photo())
-    history = [("a" * 600, "b" * 600)]
+    history = [("a" * 300, "b" * 300)]
     with counted(model.model.layers[0]) as began, counted(model.lm_head) as ended:
         answering = slow.ask(photo(), "And this?", history)
         while not began:
@@ -255,7 +257,7 @@ def test_it_is_stopped_while_a_long_prompt_is_read(slow: SeeingModel) -> None:
         reader, left, pieces = stopped_after(answering, 0)
     assert (pieces, ended) == ([], [])
     assert reader < BOUND
-    assert left < BOUND
+    assert left < LEAVING
 
 
 def test_it_is_stopped_while_it_writes(slow: SeeingModel) -> None:
@@ -264,7 +266,7 @@ def test_it_is_stopped_while_it_writes(slow: SeeingModel) -> None:
     reader, left, pieces = stopped_after(answering, 0.3)
     assert len(pieces) < seers.MOST_TOKENS["chat"] - 1
     assert reader < BOUND
-    assert left < BOUND
+    assert left < LEAVING
 
 
 def test_a_question_that_was_stopped_before_its_turn_is_never_begun(slow: SeeingModel) -> None:
@@ -287,6 +289,23 @@ def test_a_folder_that_says_it_is_in_four_bits_is_opened_by_rpiq(cogvlm2: Path, 
     with pytest.raises(EngineError, match="cannot open the picture model") as caught:
         open_eye(folder, 1)
     assert isinstance(caught.value.__cause__, RpiqError)
+
+
+def test_a_published_folder_is_opened_also_when_rpiq_has_written_it(
+    cogvlm2: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It names no type, and holds no processor. What rpiq makes of the weights is its own tests' affair."""
+    folder = shutil.copytree(cogvlm2, tmp_path / "published")
+    (folder / "processor_config.json").unlink()
+    config = json.loads((folder / "config.json").read_text("utf-8")) | {"architectures": ["CogVLMForCausalLM"]}
+    del config["model_type"]
+    (folder / "config.json").write_text(json.dumps(config))
+    answer = list(open_eye(folder, 1).ask(photo(), "What is this?"))
+    assert answer
+    model = seer_of(open_eye(folder, 1)).model
+    monkeypatch.setattr(seers, "load", lambda *_: model)
+    (folder / "config.json").write_text(json.dumps(config | {"quantization_config": {"quant_method": "x"}}))
+    assert list(open_eye(folder, 1).ask(photo(), "What is this?")) == answer
 
 
 def test_it_computes_without_gradients(llava: Path, cogvlm2: Path) -> None:
