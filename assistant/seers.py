@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import hashlib
 import importlib.util
-import json
 import logging
 import sys
 from collections.abc import Callable, Iterator, Sequence
@@ -27,6 +26,7 @@ from assistant.language import fast_dtype
 from models.cogvlm2 import CogVLM2ForConditionalGeneration, CogVLM2Processor, ImageSession, Piece, Turn
 from models.cogvlm2.configuration import Template
 from models.cogvlm2.folder import is_cogvlm2
+from models.cogvlm2.opening import open_model
 from models.errors import ModelError, PromptError, Unsuitable
 from rpiq import RpiqError, load
 from rpiq.errors import ArchitectureError
@@ -37,6 +37,8 @@ MOST_TOKENS: dict[Style, int] = {"short": 32, "chat": 160}
 _TEMPLATES: dict[Style, Template] = {"short": "vqa", "chat": "chat"}
 """Of CogVLM2."""
 IN_SENTENCES = "Answer in one or two short sentences."
+_FOR_A_PICTURE = 1_500_000_000
+"""Bytes of a GPU that one picture of CogVLM2-19B and its answer take, on top of the weights."""
 _UNFINISHED = "\N{REPLACEMENT CHARACTER}"
 """What a decoder writes for a letter of which not all tokens are there."""
 
@@ -161,7 +163,7 @@ def open_seer(folder: Path, nf4: bool = False) -> CogVLM2Seer | TransformersSeer
     where = _Place("cuda", torch.bfloat16) if torch.cuda.is_available() else _Place("cpu", fast_dtype())
     try:
         if is_cogvlm2(folder):
-            model = _cogvlm2(folder, where)
+            model = open_model(folder, where.device, where.dtype, low_memory=_card_is_small(folder))
             return CogVLM2Seer(model, CogVLM2Processor.from_pretrained(folder, model.config))
         _check_that_it_sees(folder)
         processor = read_processor(folder)
@@ -196,14 +198,12 @@ def _check_that_it_sees(folder: Path) -> None:
         raise Unsuitable(f"its config.json describes a model of type {config.model_type!r}, which takes no pictures")
 
 
-def _cogvlm2(folder: Path, where: _Place) -> CogVLM2ForConditionalGeneration:
-    values = json.loads((folder / "config.json").read_text("utf-8"))
-    if values.get("quantization_config"):
-        model: Any = load(folder, where.device, where.dtype)
-    else:  # the published config.json names no type that transformers could go by
-        model = CogVLM2ForConditionalGeneration.from_pretrained(folder, dtype=where.dtype).to(where.device)
-    seeing: CogVLM2ForConditionalGeneration = model.eval()
-    return seeing
+def _card_is_small(folder: Path) -> bool:
+    """Whether there is a GPU that cannot hold the whole model; then what looks at pictures is read from the files for each."""
+    if not torch.cuda.is_available():
+        return False
+    size = sum(path.stat().st_size for path in folder.glob("*.safetensors"))
+    return size + _FOR_A_PICTURE > torch.cuda.get_device_properties(0).total_memory
 
 
 def _can_nf4() -> bool:

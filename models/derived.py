@@ -41,7 +41,7 @@ def is_whole(folder: Path, origin: object) -> bool:
     with contextlib.suppress(OSError, ValueError, KeyError, TypeError, AttributeError):
         record = json.loads((folder / RECORD).read_text("utf-8"))
         names = {path.name for path in folder.iterdir()} - {RECORD}
-        if record["origin"] == origin and names == record["files"].keys():
+        if record["origin"] == json.loads(json.dumps(origin)) and names == record["files"].keys():
             sealed = record.get("as_hashed", {})
             return all(
                 sealed.get(name) == _fingerprint(folder / name) or sha256(folder / name) == digest

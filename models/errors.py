@@ -30,5 +30,5 @@ class Unsuitable(ModelError):  # noqa: N818
     """A folder or a configuration of another kind of model than the one that is opened."""
 
 
-class PromptError(ModelError):
+class PromptError(ModelError, ValueError):
     """A question, its history or its picture in a form, or of a length, that the model cannot take."""

@@ -1,25 +1,40 @@
 """A model as a row of blocks: which modules they are, and their weights, filled in from the checkpoint one part at a time.
 
-Blocks are found by structure; `EXCEPTIONS` names the few that are not. What a block computes is transformers' own code.
-What is done to the weights is decided in `rpiq/solve.py` and `rpiq/pipeline.py`.
+Blocks are found by structure; `EXCEPTIONS` names the few that are not, and a family with several stacks of them says so itself
+(`rpiq/plugins.py`). What a block computes is transformers' own code. What is done to the weights is decided in `rpiq/solve.py`
+and `rpiq/pipeline.py`.
 """
 
 from __future__ import annotations
 
+import json
 import logging
+import re
 from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import torch
 from accelerate import init_empty_weights
 from torch import Tensor, nn
 from torch.utils.hooks import RemovableHandle
-from transformers import AutoConfig, AutoModelForCausalLM, PreTrainedConfig, PreTrainedModel
+from transformers import (
+    AutoConfig,
+    AutoModelForCausalLM,
+    AutoModelForImageTextToText,
+    PreTrainedConfig,
+    PreTrainedModel,
+)
+from transformers.models.auto.modeling_auto import (
+    MODEL_FOR_CAUSAL_LM_MAPPING,
+    MODEL_FOR_IMAGE_TEXT_TO_TEXT_MAPPING,
+)
 from transformers.pytorch_utils import Conv1D
 
 from rpiq.errors import ArchitectureError, CheckpointError, ConfigError
+from rpiq.plugins import WHOLE, Stack, claimed_type
 from rpiq.weights import Weights
 
 _log = logging.getLogger(__name__)
@@ -45,6 +60,10 @@ class LinearInfo:
     in_features: int
     transposed: bool = False
     """A Conv1D, whose weight is `[in, out]`."""
+    part: str = WHOLE
+    """Of the model that it belongs to; see `rpiq.plugins.Stack`."""
+    optional: bool = False
+    """It may see a part of the positions only, or none."""
 
 
 class StreamedHead(nn.Module):
@@ -75,7 +94,7 @@ class StreamedHead(nn.Module):
 
 
 class Skeleton:
-    """A causal language model on the meta device. Weights come and go by `fill` and `empty`; buffers are always real."""
+    """A language model, perhaps one that sees, on the meta device. Weights come and go by `fill` and `empty`; buffers are real."""
 
     def __init__(self, weights: Weights, dtype: torch.dtype, device: torch.device) -> None:
         """dtype and device: of the computation, whatever the weights are stored as.
@@ -89,7 +108,7 @@ class Skeleton:
         _refuse_experts(self.config)
         try:
             with init_empty_weights(include_buffers=False):
-                model = AutoModelForCausalLM.from_config(self.config, dtype=dtype)
+                model = auto_class(self.config).from_config(self.config, dtype=dtype)
         except (ValueError, ImportError) as error:
             line = str(error).strip().splitlines()[0]
             kind = self.config.model_type
@@ -98,7 +117,13 @@ class Skeleton:
         for module in self.model.modules():
             for name, buffer in module.named_buffers(recurse=False):
                 module._buffers[name] = buffer.to(device)
-        self.path, self.blocks = _find_blocks(self.model)
+        self.stacks: tuple[Stack, ...] = getattr(self.model, "rpiq_stacks", None) or (_find_stack(self.model),)
+        """In the order in which they run."""
+        self.names, self.spans = _blocks(self.model, self.stacks)
+        """Of all blocks, stack after stack; and which of them belong to each stack."""
+        self.answers_tuples: dict[int, bool] = {}
+        """By stack, once it is known: whether the model takes the first item of what a block returns."""
+        self._inside = tuple(f"{name}." for name in self.names)
         self._stored = {}
         for name, _ in self.model.named_parameters(remove_duplicate=False):
             stored = self._stored_name(name)
@@ -114,26 +139,36 @@ class Skeleton:
         """Runs without being filled."""
         self.head_name = self._head.name
 
-    def block_name(self, index: int) -> str:
-        """Of block `index`, in the whole model."""
-        return f"{self.path}.{index}"
+    def block(self, index: int) -> nn.Module:
+        """What stands in the place of block `index`, filled or not."""
+        return self.model.get_submodule(self.names[index])
+
+    def put_block(self, index: int, module: nn.Module) -> None:
+        """Let `module` stand in the place of block `index`."""
+        self.model.set_submodule(self.names[index], module)
+
+    def stack_of(self, index: int) -> int:
+        """Which stack block `index` belongs to."""
+        return next(number for number, span in enumerate(self.spans) if index in span)
 
     def linears(self, index: int) -> tuple[LinearInfo, ...]:
         """The Linears of block `index`; ArchitectureError when it holds matrices that are no Linear's."""
-        prefix = self.block_name(index)
+        prefix, stack = self.names[index], self.stacks[self.stack_of(index)]
         found, strange = [], []
-        for local, module in self.blocks[index].named_modules():
+        for local, module in self.block(index).named_modules():
+            part = next((name for name, pattern in stack.parts if re.search(pattern, local)), WHOLE)
             if isinstance(module, nn.Linear):
-                found.append(LinearInfo(f"{prefix}.{local}", local, module.out_features, module.in_features))
+                size = (module.out_features, module.in_features)
+                found.append(LinearInfo(f"{prefix}.{local}", local, *size, part=part, optional=stack.optional))
             elif isinstance(module, Conv1D):
                 inside, out = module.weight.shape
-                found.append(LinearInfo(f"{prefix}.{local}", local, int(out), int(inside), transposed=True))
+                found.append(LinearInfo(f"{prefix}.{local}", local, int(out), int(inside), transposed=True, part=part))
             elif any(p.dim() > 1 for p in module.parameters(recurse=False)):
                 strange.append(f"{prefix}.{local} ({type(module).__name__})")
         if strange:
             raise ArchitectureError(f"not understood: {', '.join(strange)}; only Linear and Conv1D can be quantized")
         if not found:
-            raise ArchitectureError(f"{prefix} ({type(self.blocks[index]).__name__}) holds no Linear")
+            raise ArchitectureError(f"{prefix} ({type(self.block(index)).__name__}) holds no Linear")
         return tuple(found)
 
     def head_linear(self) -> LinearInfo:
@@ -152,14 +187,19 @@ class Skeleton:
 
     def block_tensors(self, index: int) -> dict[str, str]:
         """Parameters of block `index` by their local names, with their names in the checkpoint."""
-        prefix = self.block_name(index)
-        names = [name for name, _ in self.blocks[index].named_parameters(remove_duplicate=False)]
+        prefix = self.names[index]
+        names = [name for name, _ in self.block(index).named_parameters(remove_duplicate=False)]
         return {name: self.stored_name(f"{prefix}.{name}") for name in names}
 
     def outside(self) -> tuple[str, ...]:
-        """Checkpoint names of all tensors that belong to no block."""
-        inside = {name for index in range(len(self.blocks)) for name in self.block_tensors(index).values()}
-        return tuple(name for name in self._weights.names if name not in inside)
+        """Checkpoint names of all tensors that belong to no block, but for those that the model computes instead."""
+        inside = {name for index in range(len(self.names)) for name in self.block_tensors(index).values()}
+        computed = getattr(self.model, "_keys_to_ignore_on_load_unexpected", None) or ()
+        return tuple(
+            name
+            for name in self._weights.names
+            if name not in inside and not any(re.search(pattern, name) for pattern in computed)
+        )
 
     def read(self, stored: str) -> Tensor:
         """The tensor as stored. CheckpointError when it holds NaN or infinity, naming it."""
@@ -170,7 +210,7 @@ class Skeleton:
 
     def fill_block(self, index: int, without: Collection[str] = ()) -> nn.Module:
         """Block `index` with its weights, but for those parameters whose local names are in `without`."""
-        block = self.blocks[index]
+        block = self.block(index)
         for local, stored in self.block_tensors(index).items():
             if local in without:
                 continue
@@ -179,14 +219,15 @@ class Skeleton:
 
     def empty_block(self, index: int) -> None:
         """Let the weights of block `index` go."""
-        for name, parameter in list(self.blocks[index].named_parameters()):
-            _put(self.blocks[index], name, torch.empty_like(parameter, device="meta"))
+        block = self.block(index)
+        for name, parameter in list(block.named_parameters()):
+            _put(block, name, torch.empty_like(parameter, device="meta"))
 
     def fill_outside(self, ids: Tensor) -> None:
         """What is outside of the blocks, but for the output head; of the input embeddings only the tokens in `ids`."""
         table = self.model.get_input_embeddings()
         for name, parameter in list(self.model.named_parameters(remove_duplicate=False)):
-            if name.startswith(self.path + ".") or not parameter.is_meta:
+            if name.startswith(self._inside) or not parameter.is_meta:
                 continue
             stored = self.stored_name(name)
             if parameter is table.weight:
@@ -201,7 +242,7 @@ class Skeleton:
         if self._translation is not None:
             self._translation.remove()
         for name, parameter in list(self.model.named_parameters(remove_duplicate=False)):
-            if not name.startswith(self.path + "."):
+            if not name.startswith(self._inside):
                 shape = self._weights.info(self.stored_name(name)).shape
                 _put(self.model, name, torch.empty(shape, dtype=parameter.dtype, device="meta"))
 
@@ -266,12 +307,22 @@ def compute_dtype(weights: Weights, device: torch.device) -> torch.dtype:
     return {"BF16": torch.bfloat16, "F16": torch.float16}.get(stored, torch.float32)
 
 
+def auto_class(config: PreTrainedConfig) -> Any:
+    """The class of transformers that builds the model: with pictures where its configuration says so, or it has no other."""
+    # The mappings, unlike their tables of names, know the families that others have registered.
+    with_pictures = MODEL_FOR_IMAGE_TEXT_TO_TEXT_MAPPING.get(type(config), None)
+    named = getattr(with_pictures, "__name__", None) in (config.architectures or [])
+    without = MODEL_FOR_CAUSAL_LM_MAPPING.get(type(config), None)
+    only = with_pictures is not None and without is None
+    return AutoModelForImageTextToText if named or only else AutoModelForCausalLM
+
+
 def read_config(folder: Path) -> PreTrainedConfig:
     """config.json of `folder`. CheckpointError when it is missing; ArchitectureError for an unknown or custom model."""
     if not (folder / "config.json").is_file():
         raise CheckpointError(f"{folder} holds no config.json; give the folder of a model")
     try:
-        config = AutoConfig.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
+        config = open_config(folder)
     except (ValueError, KeyError, OSError, ImportError, TypeError, AttributeError) as error:
         line = (str(error).strip().splitlines() or [type(error).__name__])[0]
         raise ArchitectureError(f"{folder}: the model is not known to transformers ({line})") from error
@@ -280,6 +331,17 @@ def read_config(folder: Path) -> PreTrainedConfig:
     if getattr(config, "quantization_config", None):
         raise ArchitectureError(f"{folder} is quantized already; give the full-precision model")
     return config
+
+
+def open_config(folder: Path) -> PreTrainedConfig:
+    """config.json of `folder`, also where it names no type but a family knows it as its own. What it raises is transformers'."""
+    values = json.loads((folder / "config.json").read_text("utf-8"))
+    kind = None if not isinstance(values, dict) or "model_type" in values else claimed_type(values)
+    if kind is not None:
+        config: PreTrainedConfig = AutoConfig.for_model(kind).from_dict(values)
+        return config
+    found: PreTrainedConfig = AutoConfig.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
+    return found
 
 
 def _refuse_experts(config: PreTrainedConfig) -> None:
@@ -293,12 +355,26 @@ def _refuse_experts(config: PreTrainedConfig) -> None:
             )
 
 
-def _find_blocks(model: PreTrainedModel) -> tuple[str, nn.ModuleList]:
+def _blocks(model: PreTrainedModel, stacks: tuple[Stack, ...]) -> tuple[tuple[str, ...], tuple[range, ...]]:
+    """Names of all blocks, and the range of each stack."""
+    names: list[str] = []
+    spans = []
+    for stack in stacks:
+        module = model.get_submodule(stack.path)
+        mine = [stack.path]
+        if isinstance(module, nn.ModuleList):
+            mine = [f"{stack.path}.{index}" for index in range(len(module))]
+        spans.append(range(len(names), len(names) + len(mine)))
+        names += mine
+    return tuple(names), tuple(spans)
+
+
+def _find_stack(model: PreTrainedModel) -> Stack:
     """The one list of modules as long as the configuration says there are layers, all of one class, with Linears inside."""
     lists = {name: module for name, module in model.named_modules() if isinstance(module, nn.ModuleList)}
     exception = EXCEPTIONS.get(model.config.model_type)
     if exception is not None:
-        return exception, lists[exception]
+        return Stack(exception)
     layers = getattr(model.config.get_text_config(), "num_hidden_layers", None)
     found = {
         name: module
@@ -310,7 +386,7 @@ def _find_blocks(model: PreTrainedModel) -> tuple[str, nn.ModuleList]:
     # A list inside a block of another list is a part of that block.
     outer = {n: m for n, m in found.items() if not any(n.startswith(other + ".") for other in found if other != n)}
     if len(outer) == 1:
-        return next(iter(outer.items()))
+        return Stack(next(iter(outer)))
     named = ", ".join(f"{name} ({len(module)} modules)" for name, module in lists.items()) or "none at all"
     what = "more than one list" if outer else "no list"
     kind = model.config.model_type

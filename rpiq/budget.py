@@ -11,6 +11,7 @@ import psutil
 import torch
 
 from rpiq.blocks import LinearInfo, Skeleton
+from rpiq.calibration import BATCH_TOKENS, Calibration, CalibrationRows
 from rpiq.config import WHOLE_ROW, QuantizationConfig, Scheme
 from rpiq.distill import PIECE_LOGITS, PIECE_TOKENS
 from rpiq.errors import ConfigError, ResourceError
@@ -21,8 +22,6 @@ from rpiq.weights import Weights
 
 _PROGRAM = 600_000_000
 """Interpreter, torch and transformers themselves."""
-BATCH_TOKENS = 1024
-"""Tokens that run through a block at once."""
 _ACTIVATIONS = 5
 """Matrices of a batch that a block's MLP holds at once."""
 _WEIGHTS = 4
@@ -41,6 +40,7 @@ class Plan:
     kept: tuple[str, ...]
     """Matrices outside of the blocks, stored as they are: embeddings and head."""
     scheme: Scheme
+    """Of every part that has no other."""
     source_bytes: int
     output_bytes: int
     activation_bytes: int
@@ -57,46 +57,78 @@ class Plan:
         return self.output_bytes + self.activation_bytes
 
 
-def plan(skeleton: Skeleton, weights: Weights, config: QuantizationConfig) -> Plan:
-    """The Plan of a run. ConfigError when the group size does not divide a Linear's input."""
-    linears = tuple(linear for index in range(len(skeleton.blocks)) for linear in skeleton.linears(index))
+def plan(skeleton: Skeleton, weights: Weights, config: QuantizationConfig, calibration: CalibrationRows) -> Plan:
+    """The Plan of a run. ConfigError when the group size does not divide a Linear's input, or settings are for no part."""
+    linears = tuple(linear for index in range(len(skeleton.names)) for linear in skeleton.linears(index))
+    _check_parts(config, linears)
     if config.head:
         linears += (skeleton.head_linear(),)
     for linear in linears:
-        _check_groups(linear, config.scheme.group_size)
+        _check_groups(linear, config.of(linear.part).scheme.group_size)
     packed = {skeleton.stored_name(f"{linear.name}.weight"): linear for linear in linears}
-    output = 0
-    for name in weights.names:
-        info = weights.info(name)
-        output += packed_bytes(packed[name], config.scheme) if name in packed else info.size_bytes
-    # Two stages of hidden states at once, of each stream that runs through the blocks.
+    kept = [name for name in skeleton.outside() if len(weights.info(name).shape) > 1 and name not in packed]
+    output = sum(weights.info(name).size_bytes for name in skeleton.outside() if name not in packed)
+    output += sum(packed_bytes(linear, config.of(linear.part).scheme) for linear in linears)
+    for index in range(len(skeleton.names)):
+        stored = skeleton.block_tensors(index).values()
+        output += sum(weights.info(name).size_bytes for name in stored if name not in packed)
+    stacks = tuple(_stack(skeleton, number, calibration) for number in range(len(skeleton.stacks)))
+    # Two stages of hidden states at once, of each stream that runs through the blocks; the ends of the stacks before stay.
     streams = 2 if config.cross_layer or config.distills else 1
-    stages = 2 * streams + (1 if config.distills else 0)  # stage 3 begins at the first block again
-    activations = stages * config.samples * config.sequence_length * _hidden_bytes(skeleton)
-    memory = max(_solving(skeleton, weights, config, linears), _checking(skeleton, weights, output))
+    ends = sum(stack.stage_bytes for stack in stacks[:-1])
+    activations = streams * (2 * max(stack.stage_bytes for stack in stacks) + ends)
     if config.distills:
-        memory = max(memory, _distilling(skeleton, config, linears))
+        activations += stacks[-1].stage_bytes  # stage 3 begins at the first block again
+    memory = max(_solving(skeleton, weights, config, linears, stacks), _checking(skeleton, weights, output))
+    if config.distills:
+        memory = max(memory, _distilling(skeleton, config, stacks[-1]))
     if skeleton.device.type == "cuda":
         available = torch.cuda.mem_get_info(skeleton.device)[0]
     else:
         available = int(psutil.virtual_memory().available)
         memory += _PROGRAM
-    kept = [name for name in skeleton.outside() if len(weights.info(name).shape) > 1 and name not in packed]
     sizes = (weights.checkpoint.size_bytes, output, activations, memory, available)
     return Plan(linears, tuple(kept), config.scheme, *sizes)
 
 
-def _hidden_bytes(skeleton: Skeleton) -> int:
-    """Of one token between two blocks."""
-    return int(getattr(skeleton.config.get_text_config(), "hidden_size", 0)) * skeleton.dtype.itemsize
+@dataclass(frozen=True)
+class _Stack:
+    """What runs through one stack of blocks."""
+
+    linears: tuple[LinearInfo, ...]
+    tokens: int
+    """That are computed at once."""
+    row_bytes: int
+    """Of the hidden states of one row."""
+    stage_bytes: int
+    """Of all rows."""
+
+    @property
+    def inner(self) -> int:
+        """The widest input of a Linear."""
+        return max(linear.in_features for linear in self.linears)
 
 
-def _solving(skeleton: Skeleton, weights: Weights, config: QuantizationConfig, linears: tuple[LinearInfo, ...]) -> int:
+def _stack(skeleton: Skeleton, number: int, calibration: CalibrationRows) -> _Stack:
+    linears = tuple(linear for index in skeleton.spans[number] for linear in skeleton.linears(index))
+    positions = skeleton.stacks[number].tokens or calibration.longest
+    at_once = max(BATCH_TOKENS, positions) if isinstance(calibration, Calibration) else positions
+    row = positions * linears[0].in_features * skeleton.dtype.itemsize
+    return _Stack(linears, at_once, row, calibration.rows * row)
+
+
+def _solving(
+    skeleton: Skeleton,
+    weights: Weights,
+    config: QuantizationConfig,
+    linears: tuple[LinearInfo, ...],
+    stacks: tuple[_Stack, ...],
+) -> int:
     """Bytes while the largest Linear is solved, its block around it."""
     compute = skeleton.dtype.itemsize
     sizes = [
         sum(weights.info(name).parameters for name in skeleton.block_tensors(index).values())
-        for index in range(len(skeleton.blocks))
+        for index in range(len(skeleton.names))
     ]
     block = max(sizes) * compute * (2 if config.cross_layer else 1)
     # Every H of a block is gathered at once, for the cross-layer target with two more matrices. Linears that share one are
@@ -104,7 +136,7 @@ def _solving(skeleton: Skeleton, weights: Weights, config: QuantizationConfig, l
     moments = 3 if config.cross_layer else 1
     gathered = max(
         4 * moments * sum(linear.in_features**2 for linear in skeleton.linears(index))
-        for index in range(len(skeleton.blocks))
+        for index in range(len(skeleton.names))
     )
     solver = 0
     for linear in linears:
@@ -113,22 +145,21 @@ def _solving(skeleton: Skeleton, weights: Weights, config: QuantizationConfig, l
             rows = min(rows, max(1, PIECE // linear.in_features))
         factors = 2 if config.cross_layer else 1
         solver = max(solver, 4 * linear.in_features * (factors * linear.in_features + _WEIGHTS * rows))
-    inner = max(linear.in_features for linear in linears)
-    batch = _ACTIVATIONS * max(BATCH_TOKENS, config.sequence_length) * inner * compute
-    return block + gathered + solver + batch + config.held_out_rows * config.sequence_length * _hidden_bytes(skeleton)
+    batch = max(_ACTIVATIONS * stack.tokens * stack.inner * compute for stack in stacks)
+    return block + gathered + solver + batch + config.held_out_rows * max(stack.row_bytes for stack in stacks)
 
 
-def _distilling(skeleton: Skeleton, config: QuantizationConfig, linears: tuple[LinearInfo, ...]) -> int:
+def _distilling(skeleton: Skeleton, config: QuantizationConfig, stack: _Stack) -> int:
     """Bytes in stage 3: levels, scales with what Adam knows of them, the head, what the way back needs, and logits."""
-    weights = sum(linear.out_features * linear.in_features for linear in linears)
-    level = 1 if config.scheme.bits < 8 else 2
-    hidden = _hidden_bytes(skeleton) // skeleton.dtype.itemsize
-    inner = max(linear.in_features for linear in linears)
-    width = inner if config.scheme.group_size == WHOLE_ROW else config.scheme.group_size
-    tokens = max(BATCH_TOKENS, config.sequence_length)
-    activations = len(skeleton.blocks) * tokens * (_SAVED_HIDDEN * hidden + _SAVED_INNER * inner)
+    total = 0
+    for linear in stack.linears:
+        scheme, weights = config.of(linear.part).scheme, linear.out_features * linear.in_features
+        width = linear.in_features if scheme.group_size == WHOLE_ROW else scheme.group_size
+        total += weights * (1 if scheme.bits < 8 else 2) + 20 * weights // width
+    hidden = stack.linears[0].in_features
+    activations = len(skeleton.spans[-1]) * stack.tokens * (_SAVED_HIDDEN * hidden + _SAVED_INNER * stack.inner)
     logits = _LOGITS * min(PIECE_TOKENS * skeleton.vocabulary, PIECE_LOGITS) * 4
-    return weights * level + 20 * weights // width + 2 * skeleton.vocabulary * hidden + activations + logits
+    return total + 2 * skeleton.vocabulary * hidden + activations + logits
 
 
 def _checking(skeleton: Skeleton, weights: Weights, output: int) -> int:
@@ -153,6 +184,13 @@ def packed_bytes(linear: LinearInfo, scheme: Scheme) -> int:
     codes = linear.out_features * words(linear.in_features, scheme.bits)
     zeros = 0 if scheme.symmetric else words(linear.out_features, scheme.bits) * groups
     return 4 * (codes + zeros) + 2 * linear.out_features * groups + 16
+
+
+def _check_parts(config: QuantizationConfig, linears: tuple[LinearInfo, ...]) -> None:
+    there = dict.fromkeys(linear.part for linear in linears)
+    for one in config.parts:
+        if one.part not in there:
+            raise ConfigError(f"this model has no part {one.part!r}; its parts are {', '.join(there)}")
 
 
 def _check_groups(linear: LinearInfo, group_size: int) -> None:

@@ -9,9 +9,11 @@ from __future__ import annotations
 import hashlib
 import json
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
+from typing import Protocol
 
 import torch
 from torch import Tensor
@@ -27,9 +29,63 @@ _SUFFIXES = (".txt", ".jsonl", ".raw")
 _TOKENIZER_FILES = ("tokenizer.json", "tokenizer.model", "vocab.json", "vocab.txt", "spiece.model")
 
 
+BATCH_TOKENS = 1024
+"""Tokens that run through a block at once."""
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Rows that run through the model together."""
+
+    ids: Tensor
+    """int64 `[rows, tokens]`."""
+    judged: int
+    """How many positions, counted from the end, are text that the model could write: what stage 3 learns from."""
+    inputs: Callable[[], Mapping[str, Tensor]]
+    """Makes what the model is called with, the ids among it."""
+
+
+class CalibrationRows(Protocol):
+    """The rows of one run, whatever they are made of, and where they come from."""
+
+    @property
+    def rows(self) -> int:
+        """How many there are."""
+        ...
+
+    @property
+    def longest(self) -> int:
+        """Tokens in the longest."""
+        ...
+
+    @property
+    def ids(self) -> Tensor:
+        """int64: every token that occurs, at least once."""
+        ...
+
+    @property
+    def ids_sha256(self) -> str:
+        """Of the rows: two runs with the same value saw the same data."""
+        ...
+
+    @property
+    def source(self) -> str:
+        """Name of the file, or what else the rows are."""
+        ...
+
+    @property
+    def sha256(self) -> str:
+        """Of the file's bytes."""
+        ...
+
+    def batches(self, rows: range) -> tuple[Batch, ...]:
+        """These rows, in their order."""
+        ...
+
+
 @dataclass(frozen=True)
 class Calibration:
-    """The rows of one run and where they come from."""
+    """Rows of text, all equally long."""
 
     ids: Tensor
     """int64 `[rows, sequence length]`."""
@@ -45,6 +101,71 @@ class Calibration:
     def ids_sha256(self) -> str:
         """Of the ids themselves, little-endian int64 row after row: two runs with the same value saw the same data."""
         return hashlib.sha256(self.ids.contiguous().numpy().tobytes()).hexdigest()
+
+    @property
+    def rows(self) -> int:
+        """How many there are."""
+        return len(self.ids)
+
+    @property
+    def longest(self) -> int:
+        """Tokens in each."""
+        return int(self.ids.shape[1])
+
+    def batches(self, rows: range) -> tuple[Batch, ...]:
+        """These rows, in their order."""
+        parts = torch.split(self.ids[rows.start : rows.stop], max(1, BATCH_TOKENS // self.longest)) if rows else ()
+        return tuple(Batch(part, self.longest, partial(_text_inputs, part)) for part in parts)
+
+
+@dataclass(frozen=True)
+class MixedCalibration:
+    """Rows of two kinds, as pictures and text, spread evenly among each other."""
+
+    first: CalibrationRows
+    second: CalibrationRows
+
+    @property
+    def rows(self) -> int:
+        """How many there are."""
+        return self.first.rows + self.second.rows
+
+    @property
+    def longest(self) -> int:
+        """Tokens in the longest."""
+        return max(self.first.longest, self.second.longest)
+
+    @property
+    def ids(self) -> Tensor:
+        """int64: every token that occurs, at least once."""
+        return torch.cat([self.first.ids.flatten(), self.second.ids.flatten()])
+
+    @property
+    def ids_sha256(self) -> str:
+        """Of the hashes of both."""
+        return _joined_sha256(self.first.ids_sha256, self.second.ids_sha256)
+
+    @property
+    def source(self) -> str:
+        """Names of both."""
+        return f"{self.first.source} and {self.second.source}"
+
+    @property
+    def sha256(self) -> str:
+        """Of the hashes of both."""
+        return _joined_sha256(self.first.sha256, self.second.sha256)
+
+    def batches(self, rows: range) -> tuple[Batch, ...]:
+        """These rows, the first kind before the second."""
+        kinds = (self.first, self.second)
+        places = [(kind, row) for kind in kinds for row in range(kind.rows)]
+        chosen = sorted(places, key=lambda place: (place[1] + 0.5) / place[0].rows)[rows.start : rows.stop]
+        mine = [[row for one, row in chosen if one is kind] for kind in kinds]
+        return sum((kind.batches(range(min(m), max(m) + 1)) for kind, m in zip(kinds, mine, strict=True) if m), ())
+
+
+def _joined_sha256(*digests: str) -> str:
+    return hashlib.sha256("".join(digests).encode()).hexdigest()
 
 
 def read_tokenizer(folder: Path) -> PreTrainedTokenizerBase:
@@ -110,6 +231,10 @@ def read_calibration(
     order = torch.randperm(windows, generator=torch.Generator().manual_seed(seed))[:samples]
     rows = [prefix + ids[int(at) * width : (int(at) + 1) * width] for at in order]
     return Calibration(torch.tensor(rows, dtype=torch.int64), file.name, digest, seed, chat_template)
+
+
+def _text_inputs(ids: Tensor) -> Mapping[str, Tensor]:
+    return {"input_ids": ids}
 
 
 def prefix_ids(tokenizer: PreTrainedTokenizerBase) -> list[int]:

@@ -51,7 +51,7 @@ def write_card(report: Report) -> str:
         "",
         "## Calibration",
         "",
-        f"{report.rows} rows of {config.sequence_length} tokens from {report.calibration}"
+        f"{report.rows} rows of up to {report.row_tokens:,} tokens from {report.calibration}"
         + (f"; {report.held_out_rows} more rows were held out for the guard." if report.held_out_rows else "."),
         f"sha256 of the file: `{report.calibration_sha256}`; of the token ids: `{report.calibration_ids_sha256}`.",
     ]
@@ -72,6 +72,17 @@ def write_card(report: Report) -> str:
                 f" Divergence from its next token on held-out rows: {taught.held_out_before:.4f} before, "
                 f"{taught.held_out_after:.4f} after, in nats."
             )
+    if len(report.parts) > 1:
+        lines += [
+            "",
+            "## Parts",
+            "",
+            "| part | bits | group | Linears | fewest rows | too few |",
+            "| --- | --- | --- | --- | --- | --- |",
+        ]
+    for part in report.parts if len(report.parts) > 1 else ():
+        counts = f"{part.linears} | {part.least_rows:,} | {len(part.fallbacks)}"
+        lines.append(f"| {part.part} | {part.scheme.bits} | {part.scheme.group_size} | {counts} |")
     settings = {key: value for key, value in asdict(config).items() if key != "scheme"}
     lines += ["", "## Settings", "", "| setting | value |", "| --- | --- |"]
     lines += [f"| {key} | {value} |" for key, value in {**asdict(scheme), **settings, "device": report.device}.items()]

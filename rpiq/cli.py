@@ -119,15 +119,34 @@ def _add_quantize(commands: argparse._SubParsersAction[argparse.ArgumentParser])
         "--calibration",
         default="c4",
         metavar="FILE|NAME",
-        help='text like that which the model will see: .txt, or .jsonl with "text"; or c4, English web text '
-        "that comes with rpiq (%(default)s)",
+        help='what the model will see: .txt, or .jsonl with "text"; or c4, English web text that comes with rpiq '
+        '(%(default)s). For a model that sees: .jsonl with "image", "question" and "answers", or a folder as CogVLM-SFT-311K is',
+    )
+    quantize.add_argument(
+        "--text",
+        metavar="FILE|NAME",
+        help="for a model that sees: as many rows of text as well, for the language experts, which see little in a question",
     )
     quantize.add_argument(
         "--chat-template", action="store_true", help="put each calibration document into the model's template"
     )
-    quantize.add_argument("--samples", type=_positive, default=128, metavar="N", help="calibration rows (%(default)s)")
     quantize.add_argument(
-        "--sequence-length", type=_positive, default=2048, metavar="N", help="tokens in each (%(default)s)"
+        "--samples", type=_positive, metavar="N", help="calibration rows (128; 64 questions about pictures)"
+    )
+    quantize.add_argument(
+        "--sequence-length",
+        type=_positive,
+        default=2048,
+        metavar="N",
+        help="tokens in each row of text (%(default)s)",
+    )
+    quantize.add_argument(
+        "--part",
+        action="append",
+        default=[],
+        type=_part,
+        metavar="PART:NAME=VALUE,...",
+        help="other settings for a part of the model, as in vision:bits=8,group_size=64; a dry run lists the parts",
     )
     quantize.add_argument("--head", action="store_true", help="quantize the output head too")
     quantize.add_argument("--seed", type=int, default=0, help="which rows of the text (%(default)s)")
@@ -180,6 +199,11 @@ def _add_evaluate(commands: argparse._SubParsersAction[argparse.ArgumentParser])
         action="store_true",
         help="quantize a full-precision folder on loading, by bitsandbytes, to compare with",
     )
+    evaluate.add_argument(
+        "--low-memory",
+        action="store_true",
+        help="leave what the model seldom needs in its files, for models that say what that is (CogVLM2)",
+    )
     evaluate.add_argument("--json", type=Path, metavar="FILE", help="write the result as JSON too")
 
 
@@ -187,6 +211,13 @@ def _command(
     commands: argparse._SubParsersAction[argparse.ArgumentParser], name: str, summary: str, description: str
 ) -> argparse.ArgumentParser:
     return commands.add_parser(name, help=summary, description=description)
+
+
+def _part(text: str) -> tuple[str, tuple[str, ...]]:
+    part, separator, settings = text.partition(":")
+    if not (part and separator and settings):
+        raise argparse.ArgumentTypeError(f"{text!r} is not like vision:bits=8,group_size=64")
+    return part, tuple(settings.split(","))
 
 
 def _positive(text: str) -> int:

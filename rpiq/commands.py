@@ -21,7 +21,7 @@ from transformers import PreTrainedModel
 from rpiq.budget import Plan
 from rpiq.calibration import calibration_file, read_tokenizer
 from rpiq.compare import compare
-from rpiq.config import QuantizationConfig, Scheme, changed
+from rpiq.config import PartSettings, QuantizationConfig, Scheme, changed
 from rpiq.errors import ResourceError
 from rpiq.evaluate.answer_file import AnswerFile, model_sha256
 from rpiq.evaluate.answering import VisionModel, read_processor
@@ -31,11 +31,15 @@ from rpiq.evaluate.perplexity import joined_rows, perplexity, perplexity_autogpt
 from rpiq.evaluate.questions import read_questions
 from rpiq.evaluate.sentiment import read_tweets, sentiment
 from rpiq.export import export_gguf, export_gptq
-from rpiq.loading import load
+from rpiq.loading import Fallback, load
+from rpiq.picture_calibration import has_pictures
 from rpiq.pipeline import choose_device, quantize, rehearse
 from rpiq.plugins import load_architectures
 from rpiq.result import REPORT_FILE, BlockReport, Report, peak_memory, read_report
 from rpiq.terminal import show_count, show_progress
+
+_SAMPLES, _PICTURE_SAMPLES = 128, 64
+"""Calibration rows; the paper's, of either kind."""
 
 
 def run(arguments: argparse.Namespace) -> None:
@@ -53,15 +57,19 @@ def _quantize(arguments: argparse.Namespace) -> None:
     config = QuantizationConfig(
         method=arguments.method,
         scheme=Scheme(arguments.bits, arguments.group_size, arguments.symmetric),
-        samples=arguments.samples,
+        samples=arguments.samples or (_PICTURE_SAMPLES if has_pictures(calibration) else _SAMPLES),
         sequence_length=arguments.sequence_length,
         seed=arguments.seed,
         chat_template=arguments.chat_template,
         head=arguments.head,
+        parts=tuple(PartSettings(part, settings) for part, settings in arguments.part),
     )
     config = changed(config, arguments.set)
+    text = None if arguments.text is None else calibration_file(arguments.text)
     if arguments.dry_run:
-        plan, block = rehearse(arguments.source, config, calibration, device=arguments.device, report=show_progress())
+        plan, block = rehearse(
+            arguments.source, config, calibration, text=text, device=arguments.device, report=show_progress()
+        )
         sys.stdout.write(_budget(plan, block))
         return
     report = quantize(
@@ -69,6 +77,7 @@ def _quantize(arguments: argparse.Namespace) -> None:
         arguments.out,
         config,
         calibration,
+        text=text,
         device=arguments.device,
         resume=arguments.resume,
         report=show_progress(),
@@ -88,7 +97,7 @@ def _evaluate(arguments: argparse.Namespace) -> None:
     tokenizer = read_tokenizer(arguments.model)
     tweets = read_tweets(arguments.data, arguments.limit) if arguments.task == "sentiment" else []
     text = "" if arguments.task == "sentiment" else read_text(arguments.data)
-    model = load(arguments.model, device, dtype, "nf4" if arguments.nf4 else None)
+    model = _opened(arguments, device, dtype)
     started = time.monotonic()
     count = show_count("tweets" if arguments.task == "sentiment" else "windows")
     result: Any
@@ -117,12 +126,17 @@ def _ocr_vqa(arguments: argparse.Namespace, device: torch.device, dtype: torch.d
                 "nf4": str(arguments.nf4),
             }
             kept = opened.enter_context(AnswerFile(Path(f"{arguments.json}.answers.jsonl"), source))
-        model = load(arguments.model, device, dtype, "nf4" if arguments.nf4 else None)
+        model = _opened(arguments, device, dtype)
         started = time.monotonic()
         result = ocr_vqa(VisionModel(model, processor), questions.asked, kept, show_count("questions"))
     costs = _costs(model, started)
     _write_result(arguments, {"data": str(questions.file), "data_sha256": questions.sha256, **asdict(result), **costs})
     sys.stdout.write(_score_table(result) + _values(costs))
+
+
+def _opened(arguments: argparse.Namespace, device: torch.device, dtype: torch.dtype | None) -> PreTrainedModel:
+    fallback: Fallback | None = "nf4" if arguments.nf4 else None
+    return load(arguments.model, device, dtype, fallback, low_memory=arguments.low_memory)
 
 
 def _costs(model: PreTrainedModel, started: float) -> dict[str, float]:
@@ -205,7 +219,10 @@ def _budget(plan: Plan, block: BlockReport) -> str:
         "",
     ]
     width = max(len(linear.name) for linear in plan.linears)
-    lines += [f"{one.name:<{width}}  {one.out_features:>6} × {one.in_features}" for one in plan.linears]
+    parts = len({linear.part for linear in plan.linears}) > 1
+    for linear in plan.linears:
+        size = f"{linear.out_features:>6} × {linear.in_features:<6}"
+        lines.append(f"{linear.name:<{width}}  {size}{linear.part if parts else ''}".rstrip())
     lines += ["", f"rehearsed {block.name} on a few rows in {block.seconds:.1f} s:"]
     for one in block.linears:
         share = one.loss_final / one.energy if one.energy > 0 else 0.0
@@ -217,6 +234,16 @@ def _summary(report: Report, out: Path) -> str:
     lines = [
         f"{out}: {report.source_bytes / 1e6:,.1f} MB → {report.output_bytes / 1e6:,.1f} MB in {report.seconds:,.0f} s"
     ]
+    if len(report.parts) > 1:
+        lines.append(
+            f"{'part':<16} {'bits':>4} {'Linears':>8} {'fewest rows':>12} {'loss, stage 1':>14} {'loss, kept':>11}"
+        )
+    for part in report.parts if len(report.parts) > 1 else ():
+        counts = f"{part.scheme.bits:>4} {part.linears:>8,} {part.least_rows:>12,}"
+        lines.append(f"{part.part:<16} {counts} {part.loss_stage1:>14.5f} {part.loss_final:>11.5f}")
+    fallbacks = [line for part in report.parts for line in part.fallbacks]
+    if fallbacks:
+        lines.append(f"{len(fallbacks)} Linears saw too few calibration rows: {fallbacks[0]}; all are in the report")
     if report.check is not None:
         lines.append(f"reloaded and compared: logits differ by {report.check.logits_error:.2%}")
     return "\n".join(lines) + "\n"

@@ -6,7 +6,7 @@ Reads full-precision and 4-bit folders alike, one Linear at a time.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,7 +14,6 @@ import torch
 from torch import Tensor
 
 from rpiq import layout
-from rpiq.config import Scheme
 from rpiq.errors import CheckpointError
 from rpiq.grid import Grid, dequantize
 from rpiq.weights import Weights
@@ -53,7 +52,7 @@ class Comparison:
 def compare(a: Path, b: Path) -> Comparison:
     """Compare two model folders. CheckpointError when one cannot be read, or a matrix has two shapes."""
     with Weights(a) as left, Weights(b) as right:
-        schemes = _scheme(left.folder), _scheme(right.folder)
+        schemes = _schemes(left.folder), _schemes(right.folder)
         names_a, names_b = _matrices(left), _matrices(right)
         both = [name for name in names_a if name in names_b]
         differences = []
@@ -64,7 +63,8 @@ def compare(a: Path, b: Path) -> Comparison:
                 raise CheckpointError(f"{name} is {shapes}; compare two folders of one model")
             relative = float((weight_a - weight_b).norm() / weight_a.norm().clamp(min=torch.finfo(torch.float32).tiny))
             share = None
-            if codes_a is not None and codes_b is not None and schemes[0] == schemes[1]:
+            module = name.removesuffix(".weight")
+            if codes_a is not None and codes_b is not None and _same_scheme(module, schemes):
                 share = float(torch.ne(codes_a, codes_b).double().mean())
             rows, columns = weight_a.shape
             differences.append(Difference(name, rows, columns, relative, share))
@@ -73,7 +73,11 @@ def compare(a: Path, b: Path) -> Comparison:
     return Comparison(*sizes, tuple(differences), only_a, tuple(name for name in names_b if name not in names_a))
 
 
-def _scheme(folder: Path) -> Scheme | None:
+def _same_scheme(module: str, schemes: Sequence[layout.Schemes | None]) -> bool:
+    return len({one.of(module) for one in schemes if one is not None}) == 1
+
+
+def _schemes(folder: Path) -> layout.Schemes | None:
     config = folder / "config.json"
     if not config.is_file():
         return None
@@ -81,7 +85,7 @@ def _scheme(folder: Path) -> Scheme | None:
         values = json.loads(config.read_text("utf-8"))
     except (OSError, ValueError) as error:
         raise CheckpointError(f"{config} cannot be read ({error}); get it again") from error
-    return layout.read_scheme(folder, values)
+    return layout.read_schemes(folder, values)
 
 
 def _matrices(weights: Weights) -> list[str]:
@@ -97,14 +101,14 @@ def _names(weights: Weights) -> Iterator[str]:
             yield name
 
 
-def _read(weights: Weights, name: str, scheme: Scheme | None) -> tuple[Tensor, Tensor | None]:
+def _read(weights: Weights, name: str, schemes: layout.Schemes | None) -> tuple[Tensor, Tensor | None]:
     if name in weights:
         return weights.read(name).float(), None
-    if scheme is None:
+    if schemes is None:
         raise CheckpointError(
             f"{weights.folder} holds packed weights, but its config.json names no scheme; get it again"
         )
     module = name.removesuffix(".weight")
     parts = {s: weights.read(f"{module}.{s}") for s in layout.SUFFIXES if f"{module}.{s}" in weights}
-    codes, grid = layout.from_tensors(parts, scheme)
-    return dequantize(codes, Grid(grid.scale, grid.zero, scheme)), codes
+    codes, grid = layout.from_tensors(parts, schemes.of(module))
+    return dequantize(codes, Grid(grid.scale, grid.zero, grid.scheme)), codes

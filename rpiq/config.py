@@ -6,6 +6,7 @@ Why each default is what it is: docs/quantization.md.
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field, fields, replace
 from typing import Literal, get_args
@@ -36,6 +37,39 @@ class Scheme:
             )
 
 
+PART_SETTINGS = (
+    "damping",
+    "few_rows_damping",
+    "activation_order",
+    "grid_search",
+    "weigh_tokens",
+    "sweeps",
+    "refine_damping",
+    "rounds",
+    "step",
+    "refits",
+    "guard",
+    "least_rows",
+)
+"""Fields of `QuantizationConfig` that a part may have its own values of, besides those of the scheme."""
+
+
+@dataclass(frozen=True)
+class PartSettings:
+    """What is different for one part of a model. ConfigError for a setting that concerns the model as a whole."""
+
+    part: str
+    """As the model's family names it; for CogVLM2 vision, adapter, language or vision-expert."""
+    settings: tuple[str, ...]
+    """Of the form NAME=VALUE, with the fields of `Scheme` and those in `PART_SETTINGS`."""
+
+    def __post_init__(self) -> None:
+        known = [*(one.name for one in fields(Scheme)), *PART_SETTINGS]
+        for setting in self.settings:
+            if setting.partition("=")[0] not in known:
+                raise ConfigError(f"{self.part}: {setting!r} cannot be set for a part; there are {', '.join(known)}")
+
+
 @dataclass(frozen=True)
 class QuantizationConfig:
     """One run, whatever the model. ConfigError for values that make no sense."""
@@ -51,6 +85,8 @@ class QuantizationConfig:
     """Put each calibration document into the model's chat template."""
     damping: float = 0.01
     """Share of the mean diagonal of H added to it (equation 10); raised in steps when the factorisation fails."""
+    few_rows_damping: float = 0.3
+    """`rpiq` damps at least by this times √(columns / rows): the fewer rows H has seen, the less it knows of other rows."""
     activation_order: bool = True
     """Columns by falling diagonal of H, groups fixed beforehand (static), so that no index is stored."""
     grid_search: bool = True
@@ -82,8 +118,13 @@ class QuantizationConfig:
     held_out: int = 8
     """Rows kept out of H for the guard, at most a quarter of `samples`; none when there are fewer than four."""
 
+    least_rows: float = 0.02
+    """Share of its input columns for which a Linear must have seen calibration rows. One that has seen fewer, as an
+    expert may, is rounded to nearest, each group on the range with the least squared error, and the report says so."""
     head: bool = False
     """Quantize the output head too; not possible where it is tied to the embeddings."""
+    parts: tuple[PartSettings, ...] = ()
+    """What is different for parts of a model that has several, as a vision tower and a decoder."""
 
     def __post_init__(self) -> None:
         if self.method not in get_args(Method):
@@ -101,9 +142,29 @@ class QuantizationConfig:
         for name, bound in least.items():
             if getattr(self, name) < bound:
                 raise ConfigError(f"{name} is {getattr(self, name)}; it must be at least {bound}")
-        for name in ("damping", "refine_damping", "step", "cross_layer", "distill_rate"):
+        for name in ("damping", "few_rows_damping", "refine_damping", "step", "cross_layer", "distill_rate"):
             if not 0 <= getattr(self, name) <= 1:
                 raise ConfigError(f"{name} is {getattr(self, name)}; it must lie between 0 and 1")
+        if self.least_rows < 0:
+            raise ConfigError(f"least_rows is {self.least_rows}; it must not be negative")
+        names = [one.part for one in self.parts]
+        if len(set(names)) < len(names):
+            raise ConfigError(f"settings for one part are given twice: {', '.join(names)}; give them together")
+        for name in names:
+            self.of(name)
+
+    def of(self, part: str) -> QuantizationConfig:
+        """The settings that hold for this part of the model."""
+        for one in self.parts:
+            if one.part == part:
+                return changed(replace(self, parts=()), one.settings)
+        return self
+
+    def damping_of(self, rows: int, columns: int) -> float:
+        """For an H of so many columns that has seen so many rows."""
+        if self.method != "rpiq" or rows == 0:
+            return self.damping
+        return max(self.damping, self.few_rows_damping * math.sqrt(columns / rows))
 
     @property
     def refines(self) -> bool:
@@ -128,11 +189,13 @@ class QuantizationConfig:
 
 
 def changed(config: QuantizationConfig, settings: Sequence[str]) -> QuantizationConfig:
-    """`config` with settings of the form NAME=VALUE, as in "distill_steps=0" or "guard=false".
+    """`config` with settings of the form NAME=VALUE, as in "distill_steps=0", "guard=false" or, of the scheme, "bits=3".
 
     ConfigError for a name that is none of the simple fields, or a value of another type.
     """
-    known = {one.name: getattr(config, one.name) for one in fields(config) if one.name != "scheme"}
+    of_scheme = {one.name: getattr(config.scheme, one.name) for one in fields(Scheme)}
+    others = {one.name: getattr(config, one.name) for one in fields(config) if one.name not in ("scheme", "parts")}
+    known = others | of_scheme
     found: dict[str, object] = {}
     for setting in settings:
         name, _, text = setting.partition("=")
@@ -147,4 +210,5 @@ def changed(config: QuantizationConfig, settings: Sequence[str]) -> Quantization
         if type(value) is not type(known[name]):
             raise ConfigError(f"{setting!r} is not understood; {name} is a value like {json.dumps(known[name])}")
         found[name] = value
-    return replace(config, **found)  # type: ignore[arg-type]
+    scheme = replace(config.scheme, **{name: found.pop(name) for name in of_scheme if name in found})  # type: ignore[arg-type]
+    return replace(config, scheme=scheme, **found)  # type: ignore[arg-type]

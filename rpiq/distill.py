@@ -181,6 +181,8 @@ class Trainer:
         """
         self._pupil, self._linears, self._steps, self._rate = pupil, linears, steps, rate
         self._order = _order(batches, steps, seed)
+        for module in linears.values():
+            module.change.grad = torch.zeros_like(module.change)  # experts that a batch does not use get no other
         self._optimizer = torch.optim.Adam([module.change for module in linears.values()], lr=rate, betas=_BETAS)
         self.divergence: list[float] = []
         """Before each step that is done."""
@@ -195,7 +197,7 @@ class Trainer:
         done = len(self.divergence)
         for group in self._optimizer.param_groups:
             group["lr"] = self._rate * (1 + math.cos(math.pi * done / self._steps)) / 2
-        self._optimizer.zero_grad()
+        self._optimizer.zero_grad(set_to_none=False)
         self.divergence.append(divergence(self._pupil, self._order[done], learn=True))
         self._optimizer.step()
 

@@ -213,10 +213,12 @@ def _modules(weights: Weights) -> Iterator[tuple[str, dict[str, Tensor]]]:
 
 
 def _scheme(folder: Path) -> Scheme:
-    scheme = layout.read_scheme(folder, _config(folder))
-    if scheme is None:
+    schemes = layout.read_schemes(folder, _config(folder))
+    if schemes is None:
         raise ConfigError(f"{folder} is not quantized; run rpiq quantize first")
-    return scheme
+    if schemes.only is None:
+        raise ConfigError(f"{folder} has several schemes, and this format knows one; quantize without --part")
+    return schemes.only
 
 
 def _config(folder: Path) -> dict[str, Any]:

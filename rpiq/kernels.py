@@ -19,7 +19,8 @@ GROUPS = (32, 64, 128, 256)
 _MIDDLE = 8
 _CPU_ROWS = 16
 """The CPU kernel wants a multiple of this many outputs."""
-_CPU_PIECE_ROWS = 1024
+CPU_PIECE_ROWS = 1024
+"""Outputs that are laid out for the CPU kernel at a time."""
 _CUDA_INNER = 8
 _CUDA_TILE = (8, _CUDA_INNER * 16)
 """Outputs and inputs of one tile of the CUDA kernel; it wants multiples of both."""
@@ -75,7 +76,7 @@ def store(codes: Tensor) -> Tensor:
         tiles: Tensor = aten._convert_weight_to_int4pack((codes[:, ::2] << 4) | codes[:, 1::2], _CUDA_INNER)
         return tiles
     # In pieces: the conversion wants int32, eight times the size of the result.
-    edges = bounds(len(codes), _CPU_PIECE_ROWS)
+    edges = bounds(len(codes), CPU_PIECE_ROWS)
     return torch.cat([_to_cpu(codes[first:last]) for first, last in edges])
 
 

@@ -1,7 +1,7 @@
 """How compressed-tensors' `pack-quantized` stores Linears: the tensors of one, and `quantization_config` of config.json.
 
-Both ways, so that writing, loading and exporting share one description. Exactly one scheme per checkpoint: vLLM and SGLang
-read that, and q, k, v must share one anyway. Words of codes: `rpiq/packing.py`; files: `rpiq/writer.py`.
+Both ways, so that writing, loading and exporting share one description. One scheme for all Linears is what vLLM and SGLang
+read; several are written where the parts of a model differ. Words of codes: `rpiq/packing.py`; files: `rpiq/writer.py`.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ import json
 import re
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
 
 import torch
@@ -75,10 +76,63 @@ def from_tensors(stored: Mapping[str, Tensor], scheme: Scheme) -> tuple[Tensor, 
     return codes, Grid(scale, zero, scheme, stored[SCALE].dtype)
 
 
-def quantization_config(scheme: Scheme, ignore: Sequence[str]) -> dict[str, object]:
+@dataclass(frozen=True)
+class Schemes:
+    """Which scheme each quantized Linear of a checkpoint has."""
+
+    groups: tuple[tuple[Scheme, frozenset[str]], ...]
+    """Schemes with the names of their Linears, as the checkpoint names them; no names: all of them."""
+
+    @classmethod
+    def uniform(cls, scheme: Scheme) -> Schemes:
+        """One for all."""
+        return cls(((scheme, frozenset()),))
+
+    @classmethod
+    def by_name(cls, schemes: Mapping[str, Scheme]) -> Schemes:
+        """From the scheme of each Linear, at least one."""
+        different = list(dict.fromkeys(schemes.values()))
+        if len(different) == 1:
+            return cls.uniform(different[0])
+        return cls(tuple((one, frozenset(n for n, scheme in schemes.items() if scheme == one)) for one in different))
+
+    @property
+    def only(self) -> Scheme | None:
+        """The one for all; None where there are several."""
+        return self.groups[0][0] if len(self.groups) == 1 else None
+
+    def of(self, module: str) -> Scheme:
+        """Of one Linear. CheckpointError when it is in no group."""
+        for scheme, names in self.groups:
+            if not names or module in names:
+                return scheme
+        raise CheckpointError(f"quantization_config names no scheme for {module}; get the quantized checkpoint again")
+
+
+def quantization_config(schemes: Schemes, ignore: Sequence[str]) -> dict[str, object]:
     """The value of `quantization_config`; `ignore` names the Linears that are stored as they were."""
+    groups = {
+        f"group_{number}": {
+            "targets": sorted(names) or ["Linear"],
+            "weights": _arguments(scheme),
+            "input_activations": None,
+            "output_activations": None,
+        }
+        for number, (scheme, names) in enumerate(schemes.groups)
+    }
+    return {
+        "quant_method": METHOD,
+        "format": FORMAT,
+        # Without it transformers reports the packed tensors as unexpected and leaves the weights random.
+        "quantization_status": "compressed",
+        "ignore": sorted(ignore),
+        "config_groups": groups,
+    }
+
+
+def _arguments(scheme: Scheme) -> dict[str, object]:
     whole = scheme.group_size == WHOLE_ROW
-    weights = {
+    return {
         "num_bits": scheme.bits,
         "type": "int",
         "symmetric": scheme.symmetric,
@@ -86,19 +140,10 @@ def quantization_config(scheme: Scheme, ignore: Sequence[str]) -> dict[str, obje
         "group_size": None if whole else scheme.group_size,
         "dynamic": False,
     }
-    group = {"targets": ["Linear"], "weights": weights, "input_activations": None, "output_activations": None}
-    return {
-        "quant_method": METHOD,
-        "format": FORMAT,
-        # Without it transformers reports the packed tensors as unexpected and leaves the weights random.
-        "quantization_status": "compressed",
-        "ignore": sorted(ignore),
-        "config_groups": {"group_0": group},
-    }
 
 
-def read_scheme(folder: Path, config: Mapping[str, object]) -> Scheme | None:
-    """The scheme that the config.json of `folder` names; None for a checkpoint that is not quantized.
+def read_schemes(folder: Path, config: Mapping[str, object]) -> Schemes | None:
+    """The schemes that the config.json of `folder` names; None for a checkpoint that is not quantized.
 
     CheckpointError for another quantization than the one that `quantization_config` writes.
     """
@@ -110,11 +155,24 @@ def read_scheme(folder: Path, config: Mapping[str, object]) -> Scheme | None:
         raise CheckpointError(
             f"{where} is not {METHOD} {FORMAT}, the only one that is read; load it with its own library"
         )
-    groups = value.get("config_groups")
-    group = next(iter(groups.values())) if isinstance(groups, dict) and len(groups) == 1 else None
-    if not isinstance(group, dict) or group.get("input_activations") or group.get("targets") != ["Linear"]:
-        raise CheckpointError(f"{where} is not one group of weights of all Linears, which alone is read")
-    weights = group.get("weights")
+    found = value.get("config_groups")
+    groups = list(found.values()) if isinstance(found, dict) else []
+    known = []
+    for group in groups:
+        targets = group.get("targets") if isinstance(group, dict) else None
+        named = isinstance(targets, list) and all(isinstance(one, str) and "." in one for one in targets)
+        whole = len(groups) == 1 and targets == ["Linear"]
+        if not (named or whole) or not targets or group.get("input_activations"):
+            raise CheckpointError(
+                f"{where} is not of weights alone, of all Linears or of named ones; nothing else is read"
+            )
+        known.append((_scheme(where, group.get("weights")), frozenset() if whole else frozenset(targets)))
+    if not known:
+        raise CheckpointError(f"{where} has no config_groups; get the quantized checkpoint again")
+    return Schemes(tuple(known))
+
+
+def _scheme(where: str, weights: object) -> Scheme:
     arguments = weights if isinstance(weights, dict) else {}
     bits, strategy = arguments.get("num_bits"), arguments.get("strategy")
     size = WHOLE_ROW if strategy == "channel" else arguments.get("group_size")

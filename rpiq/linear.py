@@ -81,7 +81,7 @@ class QuantLinear(nn.Module):
         else:
             product = self._multiply_dense(rows)
         if self.bias is not None:
-            product = product + self.bias
+            product += self.bias  # a copy would be as large as the largest activation there is
         return product.view(*inputs.shape[:-1], self.out_features).to(inputs.dtype)
 
     def grid_and_codes(self) -> tuple[Tensor, Grid]:
@@ -113,11 +113,12 @@ class QuantLinear(nn.Module):
 
     def _multiply_dense(self, rows: Tensor) -> Tensor:
         """Through dense weights, made piece by piece so that no more than a piece is ever there."""
+        if self.pairs is not None and rows.device.type != "cpu":
+            return rows @ kernels.dense(self.codes, self.scheme.group_size, self.pairs)
         step = max(1, CPU_PIECE // self.in_features) if rows.device.type == "cpu" else self.out_features
         product = rows.new_empty(len(rows), self.out_features)
         if self.pairs is not None:
-            edges = kernels.bounds(self.out_features, step) if rows.device.type == "cpu" else [(0, self.out_features)]
-            for first, last in edges:
+            for first, last in kernels.bounds(self.out_features, step):
                 weight = kernels.dense(self.codes, self.scheme.group_size, self.pairs, first, last)
                 product[:, first:last] = rows @ weight
             return product

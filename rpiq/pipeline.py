@@ -17,10 +17,11 @@ import torch
 
 from rpiq import budget
 from rpiq.activations import MemoryActivations, StoredActivations
-from rpiq.calibration import Calibration, file_sha256
+from rpiq.calibration import CalibrationRows, file_sha256
 from rpiq.checkpoint import read
 from rpiq.config import QuantizationConfig
 from rpiq.errors import ResourceError, RpiqError
+from rpiq.picture_calibration import has_pictures, picture_calibration_sha256
 from rpiq.result import BlockReport, Progress, Report, versions
 from rpiq.run import Run
 from rpiq.weights import Weights
@@ -34,22 +35,25 @@ def quantize(
     source: Path,
     out: Path,
     config: QuantizationConfig,
-    calibration: Path | Calibration,
+    calibration: Path | CalibrationRows,
     *,
+    text: Path | None = None,
     device: str = "auto",
     resume: bool = False,
     report: Callable[[Progress], None] | None = None,
 ) -> Report:
     """Quantize the model at `source`, a safetensors folder or a GGUF file, into the new folder `out`.
 
-    calibration: a .txt or .jsonl file, or rows that were read before. device: auto, cpu or cuda. With `resume`, go on where
-    a killed run with the same settings was; the result has the same bytes. `report` hears of every step.
+    calibration: a .txt or .jsonl file, one of questions about pictures or a folder of them, or rows that were read before.
+    text: as many rows of text beside those with pictures, for the experts that see little of it. device: auto, cpu or cuda.
+    With `resume`, go on where a killed run with the same settings was; the result has the same bytes. `report` hears of every
+    step.
     RpiqError of one kind or another for everything the user can mend; after Ctrl-C what is committed can be resumed.
     """
     started = time.monotonic()
     headers = read(source)
     where = choose_device(device)
-    settings = _settings(source, headers.size_bytes, config, calibration, where)
+    settings = _settings(source, headers.size_bytes, config, calibration, text, where)
     # Known for sure only below; without it a full disk would be noticed late when a GGUF file is converted first.
     needed = headers.size_bytes if headers.format == "gguf" else 0
     writer = QuantizedWriter(out, settings=settings, resume=resume, needed_bytes=needed)
@@ -57,7 +61,14 @@ def quantize(
     try:
         with Weights(source, writer.scratch, progress=_conversion(report, started)) as weights:
             run = Run(
-                weights, config, calibration, where, StoredActivations(writer.scratch / "activations"), report, started
+                weights,
+                config,
+                calibration,
+                text,
+                where,
+                StoredActivations(writer.scratch / "activations"),
+                report,
+                started,
             )
             budget.check_memory(run.plan)
             _check_disk(writer, run.plan)
@@ -78,15 +89,16 @@ def quantize(
 def rehearse(
     source: Path,
     config: QuantizationConfig,
-    calibration: Path | Calibration,
+    calibration: Path | CalibrationRows,
     *,
+    text: Path | None = None,
     device: str = "auto",
     report: Callable[[Progress], None] | None = None,
 ) -> tuple[budget.Plan, BlockReport]:
     """What `quantize` would do, and its first block really done, on a few rows. Writes nothing; errors as `quantize`."""
     started = time.monotonic()
     with Weights(source, progress=_conversion(report, started)) as weights:
-        run = Run(weights, config, calibration, choose_device(device), MemoryActivations(), report, started)
+        run = Run(weights, config, calibration, text, choose_device(device), MemoryActivations(), report, started)
         with _out_of_memory_explained():
             return run.plan, run.rehearse()
 
@@ -132,14 +144,23 @@ def choose_device(name: str) -> torch.device:
 
 
 def _settings(
-    source: Path, size: int, config: QuantizationConfig, calibration: Path | Calibration, device: torch.device
+    source: Path,
+    size: int,
+    config: QuantizationConfig,
+    calibration: Path | CalibrationRows,
+    text: Path | None,
+    device: torch.device,
 ) -> dict[str, object]:
     """Everything that the bytes of the result depend on."""
-    data = calibration.ids_sha256 if isinstance(calibration, Calibration) else file_sha256(calibration)
+    if isinstance(calibration, Path):
+        data = picture_calibration_sha256(calibration) if has_pictures(calibration) else file_sha256(calibration)
+    else:
+        data = calibration.ids_sha256
     return {
         "source": [str(source.resolve()), size],
         "config": asdict(config),
         "calibration": data,
+        "text": None if text is None else file_sha256(text),
         "device": device.type,
         "threads": torch.get_num_threads(),
         "versions": versions(),

@@ -43,11 +43,6 @@ class Plot:
     rows: tuple[tuple[str, ...], ...]
 
 
-def relative(linear: LinearReport, loss: float) -> float:
-    """A loss as a share of tr(W H Wᵀ); nought where that is nought."""
-    return loss / linear.energy if linear.energy > 0 else 0.0
-
-
 def plots(report: Report) -> list[Plot]:
     """All drawings that make sense for this run. ConfigError when matplotlib is not installed."""
     if importlib.util.find_spec("matplotlib") is None:
@@ -140,14 +135,14 @@ def _distillation(report: Report) -> Plot | None:
 
 def _losses(report: Report) -> Plot | None:
     """Relative loss of each Linear after stage 1, and of what was kept, over the blocks."""
-    pairs = [(relative(one, one.loss_stage1), relative(one, one.loss_final)) for one in report.linears]
+    pairs = [(one.relative(one.loss_stage1), one.relative(one.loss_final)) for one in report.linears]
     if not any(value > 0 for pair in pairs for value in pair):
         return None
     figure = _panels(
         report,
         {
-            "stage 1": (_BEFORE, "o", lambda one: relative(one, one.loss_stage1)),
-            "kept": (_AFTER, "x", lambda one: relative(one, one.loss_final)),
+            "stage 1": (_BEFORE, "o", lambda one: one.relative(one.loss_stage1)),
+            "kept": (_AFTER, "x", lambda one: one.relative(one.loss_final)),
         },
         "share of tr(W H Wᵀ)",
         log=True,
@@ -168,12 +163,10 @@ def _losses(report: Report) -> Plot | None:
 
 
 def _loss_row(role: str, linears: Sequence[LinearReport]) -> tuple[str, ...]:
-    before, after = (
-        fmean(relative(one, getattr(one, key)) for one in linears) for key in ("loss_stage1", "loss_final")
-    )
-    worst = max(linears, key=lambda one: relative(one, one.loss_final))
+    before, after = (fmean(one.relative(getattr(one, key)) for one in linears) for key in ("loss_stage1", "loss_final"))
+    worst = max(linears, key=lambda one: one.relative(one.loss_final))
     change = f"{after / before - 1:+.1%}" if before > 0 else "0"
-    return (role, f"{before:.5f}", f"{after:.5f}", change, f"{relative(worst, worst.loss_final):.5f}", worst.name)
+    return (role, f"{before:.5f}", f"{after:.5f}", change, f"{worst.relative(worst.loss_final):.5f}", worst.name)
 
 
 def _codes(report: Report) -> Plot | None:

@@ -1,12 +1,12 @@
 """What the blocks of a model are called with: the model's own forward runs with recorders in the place of its blocks.
 
-So masks, rotary embeddings and per-layer differences are transformers' own, whatever the architecture. Also which Linears
-of a block share one input, found by running it once.
+So masks, rotary embeddings, routing and what lies between two stacks of blocks are the model's own, whatever the architecture.
+Also which Linears of a block share one input, found by running it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from typing import Any, cast
@@ -73,28 +73,35 @@ class _Recorder(nn.Module):
         return (answer,) if self._as_tuple else answer
 
 
-def record(skeleton: Skeleton, ids: Tensor) -> tuple[Tensor, tuple[Call, ...]]:
-    """ids: int64 `[rows, sequence length]`. Returns the input of the first block and the call of each.
+def record(
+    skeleton: Skeleton, inputs: Mapping[str, Tensor], stack: int = 0, answers: Sequence[Tensor] = ()
+) -> tuple[Tensor, tuple[Call, ...]]:
+    """What the first block of a stack receives, `[rows, positions, hidden]`, and the call of each of its blocks; an empty tensor
+    and no calls where an optional stack has nothing to do.
 
-    The weights outside of the blocks must be filled. ArchitectureError when a block was not called, or its input changes
-    between blocks.
+    inputs: of the model. answers: what came out of the last block of each stack before. The weights outside of the blocks must
+    be filled. ArchitectureError when a block was not called, or its input changes between blocks.
     """
-    first, recorders = _run(skeleton, ids, as_tuple=_answers_tuples(skeleton, ids), stop=True)
+    first, recorders = _run(skeleton, inputs, stack, answers, _answers_tuples(skeleton, inputs, stack, answers))
+    if not len(first):
+        return first, ()
     calls = []
-    for index, recorder in enumerate(recorders):
+    for index, recorder in zip(skeleton.spans[stack], recorders, strict=True):
         if recorder.call is None or recorder.hidden is None or recorder.hidden.shape != first.shape:
-            name = skeleton.block_name(index)
+            name = skeleton.names[index]
             raise ArchitectureError(f"{name} is not called with the hidden states of the block before; not understood")
         calls.append(recorder.call)
     return first, tuple(calls)
 
 
 def logits(skeleton: Skeleton, ids: Tensor, hidden: Tensor) -> Tensor:
-    """The logits `[rows, sequence length, vocabulary]` that follow from the output of the last block.
+    """The logits `[rows, positions, vocabulary]` that follow from the output of the last block at positions with these `ids`.
 
     The weights outside of the blocks, the head too, must be filled.
     """
-    recorders = _replace(skeleton, _answers_tuples(skeleton, ids), answer=hidden)
+    last = len(skeleton.stacks) - 1
+    _answers_tuples(skeleton, {"input_ids": ids}, last)
+    recorders = _replace(skeleton, {skeleton.spans[last][-1]: hidden})
     try:
         return cast(Tensor, skeleton.model(input_ids=ids, use_cache=False).logits)
     finally:
@@ -136,12 +143,34 @@ def differ(left: Any, right: Any) -> bool:
 
 
 def input_groups(
+    block: nn.Module, linears: tuple[LinearInfo, ...], batches: Iterable[tuple[Tensor, Call]]
+) -> list[list[LinearInfo]]:
+    """The Linears of a filled block that share one input, in the order in which they are computed.
+
+    Found by running it on `batches`, until each was used. Optional ones that none of them uses are a group each, at the end.
+    ArchitectureError names other Linears that were not used, or were used twice.
+    """
+    groups: list[list[LinearInfo]] = []
+    for hidden, call in batches:
+        for group in _used_together(block, linears, hidden, call):
+            known = {linear.name for one in groups for linear in one}
+            if new := [linear for linear in group if linear.name not in known]:
+                groups.append(new)
+        if sum(map(len, groups)) == len(linears):
+            return groups
+        if not any(linear.optional for linear in linears):
+            break
+    used = {linear.name for group in groups for linear in group}
+    unused = [linear for linear in linears if linear.name not in used]
+    if strange := [linear.name for linear in unused if not linear.optional]:
+        raise ArchitectureError(f"not understood: Linears that are not used exactly once: {', '.join(strange)}")
+    return groups + [[linear] for linear in unused]
+
+
+def _used_together(
     block: nn.Module, linears: tuple[LinearInfo, ...], hidden: Tensor, call: Call
 ) -> list[list[LinearInfo]]:
-    """The Linears of a block that share one input, in the order in which they are computed.
-
-    Found by running the filled block once on `hidden`. ArchitectureError names Linears that were not used.
-    """
+    """Of one run."""
     groups: list[list[LinearInfo]] = []
     inputs: list[Tensor] = []  # kept, so that no two have the same address
 
@@ -168,15 +197,15 @@ def input_groups(
         for handle in handles:
             handle.remove()
     used = [linear.name for group in groups for linear in group]
-    unused = [linear.name for linear in linears if linear.name not in used]
-    if unused or len(used) != len(set(used)):
-        twice = [name for name in set(used) if used.count(name) > 1]
-        raise ArchitectureError(f"not understood: Linears that are not used exactly once: {', '.join(unused + twice)}")
+    if twice := sorted({name for name in used if used.count(name) > 1}):
+        raise ArchitectureError(f"not understood: Linears that are not used exactly once: {', '.join(twice)}")
     return groups
 
 
-def inputs_of(block: nn.Module, linears: Sequence[LinearInfo], hidden: Tensor, call: Call) -> list[Tensor]:
-    """What each of `linears` receives when the block computes `hidden`: `[rows, sequence length, in]`, float32."""
+def inputs_of(block: nn.Module, linears: Sequence[LinearInfo], hidden: Tensor, call: Call) -> list[Tensor | None]:
+    """What each of `linears` receives when the block computes `hidden`: `[rows, positions, in]`, float32; of an optional
+    one `[1, its positions, in]`, or None when it was not used.
+    """
     seen: dict[str, Tensor] = {}
     handles = []
     for linear in linears:
@@ -190,41 +219,67 @@ def inputs_of(block: nn.Module, linears: Sequence[LinearInfo], hidden: Tensor, c
     finally:
         for handle in handles:
             handle.remove()
-    return [seen[linear.name].reshape(len(hidden), -1, linear.in_features).float() for linear in linears]
+    found: list[Tensor | None] = []
+    for linear in linears:
+        x = seen.get(linear.name)
+        rows = 1 if linear.optional else len(hidden)
+        found.append(None if x is None else x.reshape(rows, -1, linear.in_features).float())
+    return found
 
 
-def _answers_tuples(skeleton: Skeleton, ids: Tensor) -> bool:
+def _answers_tuples(
+    skeleton: Skeleton, inputs: Mapping[str, Tensor], stack: int, answers: Sequence[Tensor] = ()
+) -> bool:
     """Whether the model takes the first item of what a block returns: one of a plain tensor would lose the rows."""
-    _, recorders = _run(skeleton, ids[:1], as_tuple=False, stop=True)
-    shapes = {recorder.hidden.shape for recorder in recorders if recorder.hidden is not None}
-    return len(shapes) > 1
+    if stack not in skeleton.answers_tuples:
+        first, recorders = _run(skeleton, inputs, stack, answers, as_tuple=False)
+        if not len(first):
+            return False
+        shapes = {recorder.hidden.shape for recorder in recorders if recorder.hidden is not None}
+        skeleton.answers_tuples[stack] = len(shapes) > 1
+    return skeleton.answers_tuples[stack]
 
 
-def _run(skeleton: Skeleton, ids: Tensor, as_tuple: bool, stop: bool) -> tuple[Tensor, list[_Recorder]]:
-    recorders = _replace(skeleton, as_tuple, stop=stop)
+def _run(
+    skeleton: Skeleton, inputs: Mapping[str, Tensor], stack: int, answers: Sequence[Tensor], as_tuple: bool
+) -> tuple[Tensor, list[_Recorder]]:
+    """The model up to the last block of `stack`; what its first block received, and its recorders."""
+    span = skeleton.spans[stack]
+    ends = {before[-1]: answer for before, answer in zip(skeleton.spans, answers, strict=False)}
+    recorders = _replace(skeleton, ends, span[-1], {stack: as_tuple})
     try:
-        skeleton.model(input_ids=ids, use_cache=False)
+        skeleton.model(**inputs, use_cache=False)
     except _StopError:
         pass
     finally:
         _restore(skeleton, recorders)
-    first = recorders[0].hidden
+    mine = [recorders[index] for index in span]
+    first = mine[0].hidden
+    if first is None and skeleton.stacks[stack].optional:
+        return torch.empty(0), mine
     if first is None:
-        raise ArchitectureError(f"{skeleton.block_name(0)} is never called; not understood")
-    return first, recorders
+        raise ArchitectureError(f"{skeleton.names[span[0]]} is never called; not understood")
+    return first, mine
 
 
-def _replace(skeleton: Skeleton, as_tuple: bool, answer: Tensor | None = None, stop: bool = False) -> list[_Recorder]:
-    last = len(skeleton.blocks) - 1
+def _replace(
+    skeleton: Skeleton,
+    answers: Mapping[int, Tensor],
+    stop: int | None = None,
+    tuples: Mapping[int, bool] | None = None,
+) -> list[_Recorder]:
+    """Put recorders in the place of all blocks. answers, stop: by index of the block; tuples: by stack, where not known yet."""
+    as_tuples = {**skeleton.answers_tuples, **(tuples or {})}
     recorders = []
-    for index, block in enumerate(skeleton.blocks):
-        is_last = index == last
-        recorders.append(_Recorder(block, as_tuple, answer if is_last else None, stop and is_last))
+    for number, span in enumerate(skeleton.spans):
+        for index in span:
+            block, as_tuple = skeleton.block(index), as_tuples.get(number, False)
+            recorders.append(_Recorder(block, as_tuple, answers.get(index), index == stop))
     for index, recorder in enumerate(recorders):
-        skeleton.blocks[index] = recorder
+        skeleton.put_block(index, recorder)
     return recorders
 
 
 def _restore(skeleton: Skeleton, recorders: list[_Recorder]) -> None:
     for index, recorder in enumerate(recorders):
-        skeleton.blocks[index] = recorder.__dict__["block"]
+        skeleton.put_block(index, recorder.__dict__["block"])

@@ -13,7 +13,7 @@ from pathlib import Path
 from statistics import fmean
 
 from rpiq.errors import ResourceError
-from rpiq.plots import Plot, plots, relative
+from rpiq.plots import Plot, plots
 from rpiq.result import Report
 
 PAGE = "report.html"
@@ -44,7 +44,7 @@ def write(report: Report, folder: Path) -> Path:
 def page(report: Report, drawn: Sequence[Plot]) -> str:
     """The page, as HTML, with these drawings in it."""
     title = f"{report.source}: {report.config.method}, {report.config.scheme.bits} bits"
-    parts = [_summary(report), *map(_figure, drawn), _guards(report), _linears(report)]
+    parts = [_summary(report), _parts(report), *map(_figure, drawn), _guards(report), _linears(report)]
     return (
         f'<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n<title>{escape(title)}</title>\n'
         f"<style>{_STYLE}</style>\n</head>\n<body>\n<main>\n<h1>{escape(title)}</h1>\n{''.join(parts)}</main>\n</body>\n</html>\n"
@@ -58,10 +58,10 @@ def _summary(report: Report) -> str:
     rows = [
         ("Linears", f"{len(linears):,} in {len(report.blocks)} blocks, {codes:,} weights"),
         ("Size", f"{report.source_bytes / 1e6:,.1f} MB → {report.output_bytes / 1e6:,.1f} MB"),
-        ("Calibration", f"{report.rows} rows of {report.config.sequence_length} tokens from {report.calibration}"),
+        ("Calibration", f"{report.rows} rows of up to {report.row_tokens:,} tokens from {report.calibration}"),
         ("Held out", f"{report.held_out_rows} rows"),
-        ("Mean relative loss, stage 1", f"{fmean(relative(one, one.loss_stage1) for one in linears):.5f}"),
-        ("Mean relative loss, kept", f"{fmean(relative(one, one.loss_final) for one in linears):.5f}"),
+        ("Mean relative loss, stage 1", f"{fmean(one.relative(one.loss_stage1) for one in linears):.5f}"),
+        ("Mean relative loss, kept", f"{fmean(one.relative(one.loss_final) for one in linears):.5f}"),
         ("Codes that stage 2 changed", f"{changed / codes:.4%}"),
         ("Time", f"{report.seconds:,.0f} s" + (" (the last part of a resumed run)" if report.resumed else "")),
         ("Peak memory", f"{report.peak_memory_bytes / 1e9:.2f} GB"),
@@ -77,6 +77,30 @@ def _summary(report: Report) -> str:
         found = f"{report.check.logits_error:.2%}, same next token at {report.check.agreement:.1%} of positions"
         rows.append(("Logits of the reloaded folder differ by", found))
     return "<h2>Summary</h2>\n" + _table("The run in short", ("what", "value"), rows)
+
+
+def _parts(report: Report) -> str:
+    parts = report.parts
+    if len(parts) < 2:
+        return ""
+    rows = [
+        (
+            part.part,
+            f"{part.scheme.bits}",
+            f"{part.scheme.group_size}",
+            f"{part.linears:,}",
+            f"{part.weights:,}",
+            f"{part.least_rows:,}",
+            f"{part.loss_stage1:.5f}",
+            f"{part.loss_final:.5f}",
+            f"{len(part.fallbacks)}",
+        )
+        for part in parts
+    ]
+    heads = ("part", "bits", "group", "Linears", "weights", "fewest rows", "loss, stage 1", "loss, kept", "fallbacks")
+    told = "".join(f"<li>{escape(line)}</li>" for part in parts for line in part.fallbacks)
+    fallbacks = f"<h3>Too few rows</h3>\n<ul>{told}</ul>\n" if told else ""
+    return "<h2>Parts</h2>\n" + _table("Parts of the model, with mean relative losses", heads, rows) + fallbacks
 
 
 def _figure(plot: Plot) -> str:
@@ -113,8 +137,8 @@ def _linears(report: Report) -> str:
             one.name,
             f"{one.out_features} × {one.in_features}",
             f"{one.rows:,}",
-            f"{relative(one, one.loss_stage1):.3g}",
-            f"{relative(one, one.loss_final):.3g}",
+            f"{one.relative(one.loss_stage1):.3g}",
+            f"{one.relative(one.loss_final):.3g}",
             f"{one.changed_codes:.3%}",
             f"{one.damping:g}",
         )

@@ -11,11 +11,12 @@ import sys
 from dataclasses import asdict, dataclass
 from importlib.metadata import version
 from pathlib import Path
+from statistics import fmean
 from typing import Any, cast
 
 import torch
 
-from rpiq.config import QuantizationConfig, Scheme
+from rpiq.config import PartSettings, QuantizationConfig, Scheme
 from rpiq.distill import Distillation
 from rpiq.errors import CheckpointError, ResourceError
 from rpiq.solve import GuardReport, LinearReport
@@ -67,6 +68,23 @@ class Check:
 
 
 @dataclass(frozen=True)
+class PartReport:
+    """What became of one part of a model, as its vision tower."""
+
+    part: str
+    scheme: Scheme
+    linears: int
+    weights: int
+    least_rows: int
+    """Calibration rows that the Linear with the fewest has seen."""
+    loss_stage1: float
+    """Mean over its Linears of loss / energy."""
+    loss_final: float
+    fallbacks: tuple[str, ...]
+    """Linears that saw too few rows, with what was done instead."""
+
+
+@dataclass(frozen=True)
 class Report:
     """A whole run."""
 
@@ -79,6 +97,8 @@ class Report:
     rows: int
     """Calibration rows that went into H."""
     held_out_rows: int
+    row_tokens: int
+    """In the longest of them."""
     blocks: tuple[BlockReport, ...]
     distillation: Distillation | None
     """Stage 3; None where there was none."""
@@ -99,13 +119,33 @@ class Report:
         """All Linears, in the order in which they were quantized."""
         return tuple(linear for block in self.blocks for linear in block.linears)
 
+    @property
+    def parts(self) -> tuple[PartReport, ...]:
+        """In the order in which they were quantized."""
+        found: dict[str, list[LinearReport]] = {}
+        for linear in self.linears:
+            found.setdefault(linear.part, []).append(linear)
+        return tuple(
+            PartReport(
+                part,
+                self.config.of(part).scheme,
+                len(linears),
+                sum(one.out_features * one.in_features for one in linears),
+                min(one.rows for one in linears),
+                fmean(one.relative(one.loss_stage1) for one in linears),
+                fmean(one.relative(one.loss_final) for one in linears),
+                tuple(f"{one.name}: {one.fallback}" for one in linears if one.fallback),
+            )
+            for part, linears in found.items()
+        )
+
     def as_json(self) -> dict[str, object]:
         """The whole, with `linears` at the top level as well."""
         linears = [
             {key: getattr(linear, key) for key in ("name", "rows", "loss_stage1", "loss_final", "changed_codes")}
             for linear in self.linears
         ]
-        return {"linears": linears, **asdict(self)}
+        return {"linears": linears, "parts": [asdict(part) for part in self.parts], **asdict(self)}
 
     def write(self, path: Path) -> None:
         """As JSON, whole or not at all. ResourceError when it cannot be written."""
@@ -122,8 +162,10 @@ def read_report(path: Path) -> Report:
     try:
         values = json.loads(path.read_text("utf-8"))
         values.pop("linears")
+        values.pop("parts")
         config = values["config"]
-        values["config"] = QuantizationConfig(**{**config, "scheme": Scheme(**config["scheme"])})
+        parts = tuple(PartSettings(one["part"], tuple(one["settings"])) for one in config["parts"])
+        values["config"] = QuantizationConfig(**{**config, "scheme": Scheme(**config["scheme"]), "parts": parts})
         values["blocks"] = tuple(read_block(block) for block in values["blocks"])
         if values["distillation"] is not None:
             values["distillation"] = read_distillation(values["distillation"])

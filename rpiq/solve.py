@@ -20,6 +20,7 @@ from rpiq.errors import SolverError
 from rpiq.gptq import gptq, rtn
 from rpiq.grid import Grid, dequantize, fit_grid
 from rpiq.hessian import Hessian, damped, raised
+from rpiq.plugins import WHOLE
 from rpiq.recording import Call, inputs_of
 from rpiq.refine import objective, refine, target
 from rpiq.refine_paper import refine_paper
@@ -53,6 +54,14 @@ class LinearReport:
     """`rpiq-paper`: tr((B − W) H̃ (B − W)ᵀ) before its result was packed."""
     seconds_stage1: float = 0.0
     seconds_stage2: float = 0.0
+    part: str = WHOLE
+    """Of the model that it belongs to."""
+    fallback: str = ""
+    """What was done instead, and why, where too few rows were seen: losses are plain squared errors of the weights then."""
+
+    def relative(self, loss: float) -> float:
+        """A loss as a share of tr(W H Wᵀ); nought where that is nought."""
+        return loss / self.energy if self.energy > 0 else 0.0
 
 
 @dataclass(frozen=True)
@@ -97,7 +106,7 @@ def solve_block(
     groups: Sequence[Sequence[LinearInfo]],
     rows: Passes,
     dtypes: dict[str, torch.dtype],
-    config: QuantizationConfig,
+    whole: QuantizationConfig,
     clock: Callable[[], float],
     on_linear: Callable[[str], None],
 ) -> tuple[list[Solved], list[GuardReport]]:
@@ -109,9 +118,10 @@ def solve_block(
     """
     solved: list[Solved] = []
     guards: list[GuardReport] = []
-    gathered, inputs = gather(block, original, groups, rows, config)
+    gathered, inputs = gather(block, original, groups, rows, whole)
     for group in groups:
         moments, last = gathered.pop(0), inputs.pop(0)
+        config = whole.of(group[0].part)
         first: list[Solved] = []
         second: list[Solved] = []
         for linear in group:
@@ -125,7 +135,7 @@ def solve_block(
             first.append(stages[0])
             second.append(stages[1])
         del moments, last
-        guard = _choose(block, first, second, rows) if config.method == "rpiq" else None
+        guard = _choose(block, first, second, rows) if config.method == "rpiq" and config.guard else None
         if guard is not None:
             guards.append(guard)
         kept = (
@@ -181,13 +191,14 @@ def gather(
     config: QuantizationConfig,
 ) -> tuple[list[Moments], list[Tensor]]:
     """The moments of each group, all in one pass, and the inputs of the last row alone, `[tokens, in]` each: the paper's single
-    instance."""
+    instance. An expert's are those of the last row that it has seen."""
     firsts = [group[0] for group in groups]
+    weighs = [config.of(linear.part).weighs_tokens for linear in firsts]
     moments: list[Moments] = []
-    inputs: list[Tensor] = []
+    inputs = [torch.empty(0, linear.in_features) for linear in firsts]
     full = rows.full() if rows.full is not None and original is not None else None
     for hidden, call in rows.hidden():
-        inputs = inputs_of(block, firsts, hidden, call)
+        found = inputs_of(block, firsts, hidden, call)
         wanted = inputs_of(original, firsts, *next(full)) if full is not None and original is not None else []
         if not moments:
             device, crosses = hidden.device, full is not None
@@ -198,15 +209,20 @@ def gather(
                 )
                 for linear in firsts
             ]
-        for number, (x, one) in enumerate(zip(inputs, moments, strict=True)):
-            size = _size(x) if config.weighs_tokens else torch.ones_like(x[..., :1])
+        for number, (x, one) in enumerate(zip(found, moments, strict=True)):
+            if x is None:
+                continue
+            inputs[number] = x[-1]
+            size = _size(x) if weighs[number] else torch.ones_like(x[..., :1])
             one.all.add(x / size)
-            if one.cross is not None:
+            other = wanted[number] if wanted else None
+            if one.cross is not None and other is not None:
                 later = slice(config.first_positions, None)
-                one.cross.add((x / size)[:, later], (wanted[number] / size)[:, later])
-    if not moments:
+                one.cross.add((x / size)[:, later], (other / size)[:, later])
+    if not moments and not all(linear.optional for linear in firsts):
         raise SolverError(f"{firsts[0].name}: no calibration rows; give at least one")
-    return moments, [x[-1] for x in inputs]
+    device = weight_of(block, firsts[0]).device
+    return moments or [Moments(Hessian(linear.in_features, device=device), None) for linear in firsts], inputs
 
 
 def _size(x: Tensor) -> Tensor:
@@ -227,13 +243,18 @@ def solve_linear(
     """Stage 1 and stage 2 of one Linear; the same twice where there is no stage 2."""
     started = clock()
     H, aim = moments.all.matrix, moments.cross  # noqa: N806 - the paper's name
-    if aim is not None:
-        weight, _ = target(weight, aim.matrix, aim.cross, config.cross_layer, config.damping)
-    nearest = config.method == "rtn"
-    search = config.grid_search and not nearest
+    few = linear.optional and moments.all.rows < config.least_rows * linear.in_features
+    fallback, damping = "", config.damping_of(moments.all.rows, linear.in_features)
+    if few:
+        fallback = f"rounded to nearest: {moments.all.rows} rows for {linear.in_features} columns are too few"
+        H, aim = torch.eye(linear.in_features, device=H.device), None  # noqa: N806
+    if aim is not None and aim.rows:
+        weight, _ = target(weight, aim.matrix, aim.cross, config.cross_layer, damping)
+    nearest = config.method == "rtn" or few
+    search = config.grid_search and config.method != "rtn"
     grid = fit_grid(weight, config.scheme, H.diagonal() if search else None, search).rounded(dtype)
-    result = rtn(weight, grid) if nearest else gptq(weight, H, grid, config.damping, config.activation_order, _BLOCK)
-    if result.damping > config.damping:
+    result = rtn(weight, grid) if nearest else gptq(weight, H, grid, damping, config.activation_order, _BLOCK)
+    if result.damping > damping:
         _log.warning("%s: H could not be factorised; damping was raised to %g", linear.name, result.damping)
     half = clock()
     stored = dequantize(result.codes, result.grid)
@@ -241,9 +262,20 @@ def solve_linear(
     del stored
     energy = objective(torch.zeros_like(weight), weight, H)
     shape = (linear.out_features, linear.in_features, moments.all.rows, energy, loss)
-    report = LinearReport(linear.name, *shape, loss, 0.0, result.damping, seconds_stage1=half - started)
+    report = LinearReport(
+        linear.name,
+        *shape,
+        loss,
+        0.0,
+        result.damping,
+        seconds_stage1=half - started,
+        part=linear.part,
+        fallback=fallback,
+    )
     first = Solved(linear, result.codes, result.grid, report)
     resumed = clock()
+    if few:
+        return first, first
     if config.method == "rpiq":
         diagonal = H.diagonal().clone()
         if config.refine_damping:  # in place: H may be the largest thing in memory
@@ -261,7 +293,9 @@ def solve_linear(
         return first, first
     times = half - started, clock() - resumed
     final = objective(dequantize(codes, grid), weight, H)
-    report = LinearReport(linear.name, *shape, final, changed, result.damping, rounds, off_grid, *times)
+    report = LinearReport(
+        linear.name, *shape, final, changed, result.damping, rounds, off_grid, *times, part=linear.part
+    )
     return first, Solved(linear, codes, grid, report)
 
 

@@ -22,20 +22,20 @@ class Lesson:
     """One batch of rows."""
 
     ids: Tensor
-    """int64 `[rows, sequence length]`."""
+    """int64 `[rows, judged positions]`: those at the end of which the model's next token is looked at."""
     hidden: Tensor
-    """What goes into the first block, `[rows, sequence length, hidden]`."""
+    """What goes into the first block of the last stack, `[rows, positions, hidden]`."""
     teacher: Tensor
-    """What comes out of the last in full precision."""
+    """What comes out of the last block in full precision, `[rows, judged positions, hidden]`."""
     calls: tuple[Call, ...]
-    """Of each block."""
+    """Of each block of the stack."""
 
 
 class Student:
     """A `rpiq.distill.Pupil`."""
 
     def __init__(self, skeleton: Skeleton, lessons: Sequence[Callable[[], Lesson]]) -> None:
-        """Its blocks are those of `skeleton`, as `scaled_blocks` has filled them; what is outside must be filled too."""
+        """Its blocks are the last stack of `skeleton`, as `scaled_blocks` has filled it; what is outside must be filled too."""
         self._skeleton, self._lessons = skeleton, lessons
 
     @property
@@ -44,12 +44,12 @@ class Student:
         return self._skeleton.vocabulary
 
     def hidden(self, batch: int) -> Tensor:
-        """What the quantized blocks make of a batch, `[rows, sequence length, hidden]`."""
+        """What the quantized blocks make of a batch, `[rows, judged positions, hidden]`."""
         lesson = self._lessons[batch]()
         hidden = lesson.hidden
-        for block, call in zip(self._skeleton.blocks, lesson.calls, strict=True):
-            hidden = call(block, hidden)
-        return hidden
+        for index, call in zip(self._skeleton.spans[-1], lesson.calls, strict=True):
+            hidden = call(self._skeleton.block(index), hidden)
+        return hidden[:, -lesson.ids.shape[1] :]
 
     def teacher(self, batch: int) -> Tensor:
         """What the blocks in full precision have made of it."""
@@ -62,14 +62,14 @@ class Student:
 
 @contextmanager
 def scaled_blocks(skeleton: Skeleton, coded: Callable[[str], tuple[Tensor, Grid]]) -> Iterator[dict[str, ScaledLinear]]:
-    """All blocks filled, with `ScaledLinear`s in the place of their Linears; yields these by their names in the model.
+    """The blocks of the last stack filled, with `ScaledLinear`s in the place of their Linears; yields these by their names in the model.
 
     coded: codes uint8 `[out, in]` and grid of a Linear, by its name. Everything is as before afterwards.
     """
     originals: list[tuple[nn.Module, str, nn.Module]] = []
     scaled: dict[str, ScaledLinear] = {}
     try:
-        for index in range(len(skeleton.blocks)):
+        for index in skeleton.spans[-1]:
             linears = skeleton.linears(index)
             block = skeleton.fill_block(index, without=frozenset(f"{linear.local}.weight" for linear in linears))
             for linear in linears:
@@ -84,5 +84,5 @@ def scaled_blocks(skeleton: Skeleton, coded: Callable[[str], tuple[Tensor, Grid]
     finally:
         for block, local, original in originals:
             block.set_submodule(local, original)
-        for index in range(len(skeleton.blocks)):
+        for index in skeleton.spans[-1]:
             skeleton.empty_block(index)

@@ -5,13 +5,15 @@ What the model in memory said comes from the driver (`rpiq/pipeline.py`); loadin
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import cast
 
 import torch
 from torch import Tensor
 
+from rpiq.calibration import Batch
 from rpiq.errors import VerificationError
 from rpiq.loading import load
 from rpiq.result import Check
@@ -21,6 +23,25 @@ MOST_LOGITS_ERROR = 0.1
 _NEW_TOKENS = 8
 MOST_TOKENS = 256
 """Of a row that are compared: enough to notice any mistake."""
+
+
+@dataclass(frozen=True)
+class Probe:
+    """One calibration row, or its beginning, for which logits are compared."""
+
+    inputs: Mapping[str, Tensor]
+    """Of the model."""
+    judged: Tensor
+    """The ids `[1, positions]` at the end of the inputs that are compared."""
+
+    @classmethod
+    def of(cls, batch: Batch) -> Probe:
+        """The first row of a batch: its first MOST_TOKENS tokens if it is text, the whole if there is a picture."""
+        if batch.judged == batch.ids.shape[1]:
+            ids = batch.ids[:1, :MOST_TOKENS]
+            return cls({"input_ids": ids}, ids)
+        inputs = {name: value[:1] for name, value in batch.inputs().items()}
+        return cls(inputs, batch.ids[:1, -batch.judged :])
 
 
 def same_as_stored(found: Tensor, wanted: Tensor) -> None:
@@ -38,27 +59,25 @@ def same_as_stored(found: Tensor, wanted: Tensor) -> None:
         )
 
 
-def verify(folder: Path, ids: Tensor, wanted: Tensor, device: torch.device) -> Check:
-    """Compare the model in `folder` on `ids` `[1, at most MOST_TOKENS]` with its logits in memory, `wanted`; on `device`.
+def verify(folder: Path, probe: Probe, wanted: Tensor, device: torch.device) -> Check:
+    """Compare the model in `folder` on the probe with its logits in memory, `wanted` `[1, positions, vocabulary]`; on `device`.
 
     VerificationError when they are too far apart to be rounding, or the model generates nothing.
     """
     model = load(folder, device)
+    inputs = {name: value.to(model.device) for name, value in probe.inputs.items()}
+    text_alone = len(inputs) == 1
     with torch.inference_mode():
-        found = model(input_ids=ids.to(model.device)).logits.float().cpu()
-        beginning = ids[:, : max(1, ids.shape[1] // 2)].to(model.device)
+        found = model(**inputs).logits[:, -probe.judged.shape[1] :].float().cpu()
+        if text_alone:
+            beginning = inputs["input_ids"][:, : max(1, probe.judged.shape[1] // 2)]
+            inputs = {"input_ids": beginning, "attention_mask": torch.ones_like(beginning)}
         # The least is one, so that an end-of-text token does not end it at once.
         generate = cast(Callable[..., Tensor], model.generate)  # which transformers leaves untyped
-        output = generate(
-            beginning,
-            attention_mask=torch.ones_like(beginning),
-            max_new_tokens=_NEW_TOKENS,
-            min_new_tokens=1,
-            do_sample=False,
-        )
+        output = generate(**inputs, max_new_tokens=_NEW_TOKENS, min_new_tokens=1, do_sample=False)
     error = float((found - wanted).norm() / wanted.norm())
     agreement = float((found.argmax(-1) == wanted.argmax(-1)).double().mean())
-    generated = tuple(int(token) for token in output[0, beginning.shape[1] :])
+    generated = tuple(int(token) for token in output[0, inputs["input_ids"].shape[1] :])
     # A comparison with NaN is false: written so that one fails.
     if not error <= MOST_LOGITS_ERROR:
         raise VerificationError(

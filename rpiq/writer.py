@@ -46,7 +46,8 @@ class _Manifest:
     sizes: dict[str, int] = field(default_factory=dict)
     """Bytes of each part file."""
     plain_linears: list[str] = field(default_factory=list)
-    scheme: dict[str, Any] | None = None
+    schemes: dict[str, dict[str, Any]] = field(default_factory=dict)
+    """Of each quantized Linear."""
     joined: dict[str, list[str]] = field(default_factory=dict)
     """Finished shards by name, with the parts they were made of, which are gone."""
 
@@ -117,21 +118,16 @@ class QuantizedWriter:
 
         name: of the module, without ".weight", as in the source checkpoint. codes: uint8 `[out, in]`. grid: its scales are
         rounded to `dtype`, the model's own, so fit codes to scales that have been. A bias goes to `add_plain`.
-        ValueError when codes and grid do not fit each other; CheckpointError when the name was added before, the scheme
-        differs from that of the Linears before, or the scales are not finite.
+        ValueError when codes and grid do not fit each other; CheckpointError when the name was added before, or the scales
+        are not finite.
         """
-        scheme = asdict(grid.scheme)
-        if self._manifest.scheme not in (None, scheme):
-            raise CheckpointError(
-                f"{name} has the scheme {scheme}, those before it {self._manifest.scheme}; use one for all"
-            )
         try:
             stored = layout.to_tensors(codes, grid, dtype)
         except CheckpointError as error:
             raise CheckpointError(f"{name}: {error}") from error
         for suffix, tensor in stored.items():
             self._take(f"{name}.{suffix}", tensor)
-        self._manifest.scheme = scheme
+        self._manifest.schemes[name] = asdict(grid.scheme)
 
     def add_plain(self, name: str, tensor: Tensor) -> None:
         """Add a tensor as it is, under its full name ("model.norm.weight"). CheckpointError when it was added before."""
@@ -145,8 +141,6 @@ class QuantizedWriter:
 
     def linear(self, name: str) -> tuple[Tensor, Grid]:
         """Codes and grid of a Linear as they are committed. KeyError for one that is not; CheckpointError for damage."""
-        if self._manifest.scheme is None:
-            raise KeyError(name)
         stored = {}
         for suffix in layout.SUFFIXES:
             part = self._part_of().get(f"{name}.{suffix}")
@@ -155,7 +149,7 @@ class QuantizedWriter:
                     stored[suffix] = opened.get_tensor(f"{name}.{suffix}")
         if not stored:
             raise KeyError(name)
-        return layout.from_tensors(stored, Scheme(**self._manifest.scheme))
+        return layout.from_tensors(stored, Scheme(**self._manifest.schemes[name]))
 
     def add_file(self, name: str, text: str) -> None:
         """Add a small text file (a model card, a report) beside the shards; it wins over one of the source's."""
@@ -203,7 +197,7 @@ class QuantizedWriter:
         if self._pending:
             raise ValueError(f"{next(iter(self._pending))} is not committed")
         config_extra = dict(config_extra or {})
-        if self._manifest.scheme is None and "quantization_config" not in config_extra:
+        if not self._manifest.schemes and "quantization_config" not in config_extra:
             raise CheckpointError(f"no Linear of {source} was quantized; it has none, or all were left out")
         config = self._config(source) | config_extra
         try:
@@ -318,8 +312,13 @@ class QuantizedWriter:
             raise CheckpointError(f"{path} cannot be read ({error}); get the model again") from error
         # The head is named even where it is tied and so has no tensor of its own.
         ignore = sorted({*self._manifest.plain_linears, "lm_head"} - {layout.module_of(name) for name in self._names})
-        scheme = Scheme(**(self._manifest.scheme or {}))
-        return {**config, "quantization_config": layout.quantization_config(scheme, ignore)}
+        schemes = {name: Scheme(**scheme) for name, scheme in self._manifest.schemes.items()}
+        if not schemes:
+            return dict(config)
+        return {
+            **config,
+            "quantization_config": layout.quantization_config(layout.Schemes.by_name(schemes), ignore),
+        }
 
     def _copy(self, source: Path) -> None:
         """Tokenizer, processor, licence and the like, byte for byte."""

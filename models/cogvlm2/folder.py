@@ -45,15 +45,16 @@ def read_json(path: Path) -> dict[str, Any]:
     return values
 
 
-def read_config(folder: Path, **changes: Any) -> tuple[CogVLM2Config, dict[str, Any]]:
+def read_config(folder: Path, quantized: bool = False, **changes: Any) -> tuple[CogVLM2Config, dict[str, Any]]:
     """The configuration with the `changes` that are values of it, and those that are not.
 
-    Corrupt when config.json is missing or damaged; Unsuitable for another model.
+    Corrupt when config.json is missing or damaged; Unsuitable for another model, or for one that is quantized, unless `quantized`
+    ones are wanted too.
     """
     if not folder.is_dir():
         raise Corrupt(f"{folder} is no folder; give one with a config.json and safetensors")
     values = read_json(folder / "config.json")
-    if values.get("quantization_config"):
+    if values.pop("quantization_config", None) and not quantized:
         raise Unsuitable(f"{folder} is quantized; open it with rpiq.load")
     config, others = CogVLM2Config.from_dict(values, return_unused_kwargs=True, **changes)
     return config, others

@@ -21,6 +21,7 @@ from models.cogvlm2.language import CogVLM2DecoderLayer, RMSNorm, Routing, rotar
 from models.cogvlm2.vision import CogVLM2Vision
 from models.errors import PromptError
 from rpiq.gguf_source import no_progress_bars
+from rpiq.plugins import Stack
 
 
 class CogVLM2Model(nn.Module):
@@ -93,12 +94,34 @@ class CogVLM2ForConditionalGeneration(PreTrainedModel, GenerationMixin):
     _supports_sdpa = True
     _no_split_modules = ["CogVLM2DecoderLayer", "CogVLM2VisionLayer"]  # noqa: RUF012
     _keys_to_ignore_on_load_unexpected = [folder.COMPUTED]  # noqa: RUF012
+    rpiq_seldom_needed = (
+        r"model\.embed_tokens",
+        r"model\.vision\.(patch_embedding|conv)",
+        r"model\.vision\.transformer\.layers\.\d+\.(attention\.(query_key_value|dense)|mlp\.fc[12])",
+        r"model\.vision\.linear_proj\.(linear_proj|gate_proj|dense_h_to_4h|dense_4h_to_h)",
+        r"model\.layers\.\d+\.(self_attn\.vision_expert_|mlp\.vision_mlp\.)\w+",
+    )
+    """Modules that `rpiq.load` leaves in the files with `low_memory`: what looks at pictures, which is done once for each, and
+    the table of embeddings, of which a prompt needs few rows. Each takes one tensor."""
+
+    @property
+    def rpiq_stacks(self) -> tuple[Stack, ...]:
+        """What is quantized, in the order in which it runs. The paper treats the two modalities differently (CMDQ): so each
+        has parts of its own.
+        """
+        patches = self.config.vision.num_positions
+        return (
+            Stack("model.vision.transformer.layers", (("vision", ""),), patches, optional=True),
+            Stack("model.vision.linear_proj", (("adapter", ""),), self.config.vision.tokens, optional=True),
+            Stack("model.layers", (("vision-expert", "vision_"), ("language", "")), optional=True),
+        )
 
     def __init__(self, config: CogVLM2Config) -> None:
         super().__init__(config)
         self.model = CogVLM2Model(config)
         self.lm_head = nn.Linear(config.hidden_size, config.vocab_size, bias=False)
         self.post_init()  # type: ignore[no-untyped-call]
+        self.generation_config = greedy(config)
 
     @classmethod
     def from_pretrained(  # type: ignore[override]  # what the base class names one by one is passed on
@@ -120,13 +143,7 @@ class CogVLM2ForConditionalGeneration(PreTrainedModel, GenerationMixin):
         with no_progress_bars():
             loaded = super().from_pretrained(path, *model_args, config=config, **(kwargs | fixed))
         model = loaded[0] if isinstance(loaded, tuple) else loaded
-        # Greedy, as the model was published; what a generation_config.json says is not relied on.
-        model.generation_config = GenerationConfig(
-            bos_token_id=config.bos_token_id,
-            eos_token_id=list(config.stop_ids),
-            pad_token_id=config.pad_token_id,
-            max_new_tokens=2048,
-        )
+        model.generation_config = greedy(config)  # what a generation_config.json says is not relied on
         return loaded
 
     def forward(
@@ -193,3 +210,13 @@ class CogVLM2ForConditionalGeneration(PreTrainedModel, GenerationMixin):
         if updated.get("token_type_ids") is not None:
             updated["token_type_ids"][:, -kwargs.get("num_new_tokens", 1) :] = tokens.TEXT
         return updated
+
+
+def greedy(config: CogVLM2Config) -> GenerationConfig:
+    """How the model was published to write."""
+    return GenerationConfig(
+        bos_token_id=config.bos_token_id,
+        eos_token_id=list(config.stop_ids),
+        pad_token_id=config.pad_token_id,
+        max_new_tokens=2048,
+    )

@@ -137,6 +137,10 @@ class CogVLM2Processor(ProcessorMixin):
         """Inputs for a short answer to one question about one picture, as `rpiq evaluate --task ocr-vqa` asks."""
         return self(Conversation(question, image, template="vqa"))
 
+    def answered(self, image: Image.Image, question: str, answer: str) -> BatchFeature:
+        """The same with the answer, and labels: what `rpiq quantize` calibrates with."""
+        return self(Conversation(question, image, template="vqa", answer=answer))
+
     def row(self, conversation: Conversation) -> Row:
         """The tokens of one conversation. PromptError when it is longer than the model's context."""
         image = 0 if conversation.image is None else self.image_tokens

@@ -13,8 +13,8 @@ from rpiq.errors import EvaluationError
 from rpiq.evaluate.answer_file import AnswerFile
 from rpiq.evaluate.answering import Answerer
 from rpiq.evaluate.matching import Match, match
-from rpiq.evaluate.pictures import open_picture
 from rpiq.evaluate.questions import Question
+from rpiq.pictures import open_picture
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,6 @@
 """Reads questions about pictures in three formats: OCR-VQA's dataset.json, VLMEvalKit's TSV, and JSON lines.
 
-Nothing is decoded here (`rpiq/evaluate/pictures.py`), and nothing answered (`rpiq/evaluate/ocr_vqa.py`).
+Nothing is decoded here (`rpiq/pictures.py`), and nothing answered (`rpiq/evaluate/ocr_vqa.py`).
 """
 
 from __future__ import annotations

@@ -17,6 +17,8 @@ from assistant.page import Page, arrange
 from assistant.profiles import Engines
 from assistant.sound import write_wav
 from models.cogvlm2 import ImageSession
+from models.fetch import fetch
+from models.four_bits import make_four_bits
 from models.store import Store
 
 SAMPLES = Path(__file__).parents[2] / "samples"
@@ -57,6 +59,19 @@ def test_typed_questions_are_answered_from_one_look(
     records = json.loads(capsys.readouterr().out)
     assert sum(right(row, record) for row, record in zip(rows, records, strict=True)) >= 2
     assert looks == [1]
+
+
+def test_it_answers_as_well_in_the_four_bits_of_setup(tmp_path: Path) -> None:
+    models = Store(tmp_path)
+    assert fetch(models, "micro-cogvlm2") == "fetched"
+    folder = make_four_bits(models.open("micro-cogvlm2"))
+    engines = Engines(models, "micro", threads=1)
+    asked = asked_about_the_first_cover()
+    rows = [asked[category] for category in ("colour", "counting", "genre")]
+    photo = load_photo(COVERS / rows[0]["image"])
+    said = ["".join(engines.eye.ask(photo, row["question"], style="short")).strip() for row in rows]
+    assert sum(text.lower() == row["answers"][0].lower() for text, row in zip(said, rows, strict=True)) >= 2
+    assert json.loads((folder / "config.json").read_text("utf-8"))["quantization_config"]
 
 
 def test_a_spoken_question_is_answered(store: Store, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -303,7 +303,7 @@ def test_a_published_folder_is_opened_also_when_rpiq_has_written_it(
     answer = list(open_eye(folder, 1).ask(photo(), "What is this?"))
     assert answer
     model = seer_of(open_eye(folder, 1)).model
-    monkeypatch.setattr(seers, "load", lambda *_: model)
+    monkeypatch.setattr(seers, "open_model", lambda *_, **__: model)
     (folder / "config.json").write_text(json.dumps(config | {"quantization_config": {"quant_method": "x"}}))
     assert list(open_eye(folder, 1).ask(photo(), "What is this?")) == answer
 

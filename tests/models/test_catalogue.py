@@ -47,7 +47,7 @@ def test_every_shipped_model_says_its_licence_and_size() -> None:
         assert entry.memory_bytes > entry.size_bytes / (4 if entry.four_bits == "setup" else 2)
 
 
-@pytest.mark.parametrize("profile", ["small", "full"])
+@pytest.mark.parametrize("profile", ["small", "full", "micro"])
 def test_profiles_that_see_hear_speak_and_read_as_well(profile: str) -> None:
     roles = [entry.role for entry in load().profile(profile)]
     assert sorted(roles) == ["language", "reader", "recogniser", "speaker", "vision-language"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -36,14 +37,23 @@ def save_model(folder: Path, config: PreTrainedConfig | None = None, dtype: torc
     return folder
 
 
-def round_to_nearest(source: Path, target: Path, scheme: Scheme, **options: Any) -> Path:
-    """`source` with its projections quantized, one commit for each Linear."""
+def round_to_nearest(
+    source: Path,
+    target: Path,
+    scheme: Scheme | Callable[[str], Scheme],
+    linears: tuple[str, ...] = LINEARS,
+    **options: Any,
+) -> Path:
+    """`source` with its projections quantized, whose names end with one of `linears`, one commit for each Linear; `scheme` may
+    depend on the name.
+    """
     writer = QuantizedWriter(target, **options)
     with Weights(source) as weights:
         for name in weights.names:
             tensor = weights.read(name)
-            if name.endswith(LINEARS):
-                grid = fit_grid(tensor.float(), scheme).rounded(tensor.dtype)
+            if name.endswith(linears):
+                chosen = scheme if isinstance(scheme, Scheme) else scheme(name)
+                grid = fit_grid(tensor.float(), chosen).rounded(tensor.dtype)
                 writer.add(name.removesuffix(".weight"), quantize(tensor.float(), grid), grid, tensor.dtype)
                 writer.commit(name)
             else:

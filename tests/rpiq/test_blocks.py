@@ -42,7 +42,7 @@ def test_blocks_one_by_one_are_the_model(tmp_path: Path, name: str) -> None:
     with Weights(folder) as weights:
         skeleton = Skeleton(weights, torch.float32, CPU)
         skeleton.fill_outside(IDS)
-        hidden, calls = record(skeleton, IDS)
+        hidden, calls = record(skeleton, {"input_ids": IDS})
         skeleton.empty_outside()
         for index, call in enumerate(calls):
             hidden = call(skeleton.fill_block(index), hidden)
@@ -67,8 +67,8 @@ def test_linears_that_share_an_input(tmp_path: Path, name: str, groups: list[set
     with Weights(write_model(tmp_path, ALL[name])) as weights:
         skeleton = Skeleton(weights, torch.float32, CPU)
         skeleton.fill_outside(IDS)
-        hidden, calls = record(skeleton, IDS)
-        found = input_groups(skeleton.fill_block(1), skeleton.linears(1), hidden, calls[1])
+        hidden, calls = record(skeleton, {"input_ids": IDS})
+        found = input_groups(skeleton.fill_block(1), skeleton.linears(1), [(hidden, calls[1])])
     names = [{linear.local.rpartition(".")[2] for linear in group} for group in found]
     assert sorted(map(sorted, names)) == sorted(map(sorted, groups))
     order = [sorted(group)[0] for group in names]

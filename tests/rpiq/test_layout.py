@@ -77,9 +77,9 @@ def test_tensors_that_do_not_fit_each_other() -> None:
 
 @pytest.mark.parametrize("scheme", [Scheme(4, 128), Scheme(3, 32, True), Scheme(8, WHOLE_ROW)])
 def test_scheme_comes_back(scheme: Scheme) -> None:
-    config = {"quantization_config": layout.quantization_config(scheme, ["lm_head"])}
-    assert layout.read_scheme(Path("m"), config) == scheme
-    assert layout.read_scheme(Path("m"), {"model_type": "llama"}) is None
+    config = {"quantization_config": layout.quantization_config(layout.Schemes.uniform(scheme), ["lm_head"])}
+    assert layout.read_schemes(Path("m"), config) == layout.Schemes.uniform(scheme)
+    assert layout.read_schemes(Path("m"), {"model_type": "llama"}) is None
 
 
 def _change(*path: Any, to: Any) -> Callable[[dict[str, Any]], None]:
@@ -96,8 +96,8 @@ def _change(*path: Any, to: Any) -> Callable[[dict[str, Any]], None]:
     [
         (_change("quant_method", to="gptq"), "is not compressed-tensors pack-quantized"),
         (_change("format", to="float-quantized"), "is not compressed-tensors pack-quantized"),
-        (_change("config_groups", to={}), "is not one group"),
-        (_change("config_groups", "group_0", "input_activations", to={"num_bits": 8}), "is not one group"),
+        (_change("config_groups", to={}), "has no config_groups"),
+        (_change("config_groups", "group_0", "input_activations", to={"num_bits": 8}), "is not of weights alone"),
         (_change("config_groups", "group_0", "weights", "num_bits", to=1), "names a scheme that is not read"),
         (_change("config_groups", "group_0", "weights", "type", to="float"), "names a scheme that is not read"),
         (_change("config_groups", "group_0", "weights", "strategy", to="tensor"), "names a scheme that is not read"),
@@ -106,10 +106,10 @@ def _change(*path: Any, to: Any) -> Callable[[dict[str, Any]], None]:
     ],
 )
 def test_other_quantizations_are_refused(change: Callable[[dict[str, Any]], None], said: str) -> None:
-    config = copy.deepcopy(layout.quantization_config(Scheme(), []))
+    config = copy.deepcopy(layout.quantization_config(layout.Schemes.uniform(Scheme()), []))
     change(config)
     with pytest.raises(CheckpointError, match=said):
-        layout.read_scheme(Path("m"), {"quantization_config": config})
+        layout.read_schemes(Path("m"), {"quantization_config": config})
 
 
 def test_parts_of_a_linear_are_recognised() -> None:

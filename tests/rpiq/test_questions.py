@@ -13,10 +13,10 @@ from typing import Any
 import pytest
 from PIL import Image
 
+from rpiq import pictures
 from rpiq.errors import EvaluationError
-from rpiq.evaluate import pictures
-from rpiq.evaluate.pictures import open_picture
 from rpiq.evaluate.questions import Question, read_questions
+from rpiq.pictures import open_picture
 from tests.rpiq.tiny_vision import write_questions
 
 BOOK = {

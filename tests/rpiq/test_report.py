@@ -16,7 +16,7 @@ from PIL import Image
 from rpiq.config import Method, QuantizationConfig, Scheme
 from rpiq.errors import CheckpointError, ConfigError, ResourceError
 from rpiq.pipeline import quantize
-from rpiq.plots import plots, relative
+from rpiq.plots import plots
 from rpiq.report import page, write
 from rpiq.result import REPORT_FILE, Report, read_report
 from tests.rpiq.tiny import CONFIGS, write_model, write_text
@@ -131,5 +131,5 @@ def test_reports_that_cannot_be_read(tmp_path: Path) -> None:
 
 def test_relative_is_a_share(runs: dict[Method, Report]) -> None:
     one = runs["gptq"].linears[0]
-    assert relative(one, one.energy) == 1
-    assert relative(replace(one, energy=0.0), 1.0) == 0
+    assert one.relative(one.energy) == 1
+    assert replace(one, energy=0.0).relative(1.0) == 0

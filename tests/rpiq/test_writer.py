@@ -62,7 +62,7 @@ def test_holds_what_was_added(tmp_path: Path, source: Path) -> None:
     config = json.loads((folder / "config.json").read_text())
     quantization = config.pop("quantization_config")
     assert config == {"model_type": "toy", "vocab_size": 3, "rpiq": {"seed": 7}}
-    assert quantization == layout.quantization_config(SCHEME, ["head", "lm_head"])
+    assert quantization == layout.quantization_config(layout.Schemes.uniform(SCHEME), ["head", "lm_head"])
     assert quantization["quantization_status"] == "compressed"
     with safe_open(folder / "model.safetensors", framework="pt") as opened:
         stored = {name: opened.get_tensor(name) for name in opened.keys()}  # noqa: SIM118 - it is no dict
@@ -236,11 +236,22 @@ def test_memory_that_two_names_share(tmp_path: Path, source: Path) -> None:
         assert torch.equal(opened.get_tensor("turned.weight"), table.T)
 
 
-def test_one_scheme_for_all(tmp_path: Path) -> None:
+def test_several_schemes_are_groups_of_named_linears(tmp_path: Path, source: Path) -> None:
     made = QuantizedWriter(tmp_path / "out")
     add_block(made, 0)
-    with pytest.raises(CheckpointError, match=r"layers\.1\.up_proj has the scheme .*use one for all"):
-        made.add("layers.1.up_proj", *linear(1, Scheme(3, 32)), torch.bfloat16)
+    other = Scheme(3, 32)
+    made.add("layers.1.up_proj", *linear(1, other), torch.bfloat16)
+    made.commit("another")
+    assert made.linear("layers.1.up_proj")[1].scheme == other
+    made.finish(source)
+    values = json.loads((tmp_path / "out" / "config.json").read_text())
+    schemes = layout.read_schemes(tmp_path / "out", values)
+    assert schemes is not None
+    assert schemes.only is None
+    assert schemes.of("layers.1.up_proj") == other
+    assert {schemes.of(name) for name in schemes.groups[0][1]} == {SCHEME}
+    with pytest.raises(CheckpointError, match=r"no scheme for layers\.9\.up_proj"):
+        schemes.of("layers.9.up_proj")
 
 
 def test_targets_that_cannot_be_written(tmp_path: Path, source: Path) -> None:

@@ -1,20 +1,21 @@
-"""A random CogVLM2 of two small layers, a tokenizer whose ids are bytes, and pictures, made on the spot."""
+"""A random CogVLM2 of two small layers and pictures, made on the spot."""
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
 from PIL import Image
-from tokenizers import AddedToken, Tokenizer
-from tokenizers.decoders import ByteLevel as ByteLevelDecoder
-from tokenizers.models import BPE
-from tokenizers.pre_tokenizers import ByteLevel
-from transformers import PreTrainedTokenizerFast
 
 from models.cogvlm2 import CogVLM2Config, CogVLM2ForConditionalGeneration, CogVLM2Processor
+from rpiq.config import Scheme
+from scripts._random_cogvlm2 import byte_tokenizer
+from tests.rpiq.folders import round_to_nearest
 
+LINEARS = ("query_key_value.weight", "dense.weight", "_proj.weight", "h.weight", "fc1.weight", "fc2.weight")
+"""What the names of all Linears but the head end with."""
 BOS, EOS, EOT, PAD = 300, 301, 302, 303
 
 
@@ -38,24 +39,14 @@ def tiny_model(**changes: Any) -> CogVLM2ForConditionalGeneration:
     return model
 
 
-def byte_tokenizer(config: CogVLM2Config) -> PreTrainedTokenizerFast:
-    """The id of a byte is its value; special ids are the config's."""
-    # ByteLevel writes bytes without a letter of their own as those from 256 on, in order.
-    plain = [*range(33, 127), *range(161, 173), *range(174, 256)]
-    others = [byte for byte in range(256) if byte not in plain]
-    letters = {chr(byte): byte for byte in plain} | {chr(256 + at): byte for at, byte in enumerate(others)}
-    special = {"<begin>": config.bos_token_id, "<pad>": config.pad_token_id}
-    special |= {f"<end{at}>": token for at, token in enumerate(config.stop_ids)}
-    tokenizer = Tokenizer(BPE(vocab=letters | special, merges=[]))
-    tokenizer.pre_tokenizer = ByteLevel(add_prefix_space=False, use_regex=False)
-    tokenizer.decoder = ByteLevelDecoder()
-    tokenizer.add_special_tokens([AddedToken(name, special=True) for name in special])
-    return PreTrainedTokenizerFast(tokenizer_object=tokenizer)
-
-
 def processor_of(config: CogVLM2Config) -> CogVLM2Processor:
     return CogVLM2Processor.for_config(config, byte_tokenizer(config))
 
 
 def picture(seed: int = 0, width: int = 30, height: int = 20) -> Image.Image:
     return Image.fromarray(np.random.default_rng(seed).integers(0, 256, (height, width, 3), dtype=np.uint8))
+
+
+def four_bits(source: Path, target: Path, group_size: int = 32) -> Path:
+    """The folder `source` with all Linears but the head rounded to 4 bits."""
+    return round_to_nearest(source, target, Scheme(4, group_size), LINEARS)

@@ -1,4 +1,4 @@
-"""Opens the pictures of an evaluation, within bounds. What is asked about them is nobody's affair here.
+"""Opens the pictures of an evaluation or a calibration, within bounds. What is asked about them is nobody's affair here.
 
 Pillow is imported when the first picture is opened: nothing else in rpiq needs it.
 """
