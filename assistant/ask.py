@@ -1,6 +1,6 @@
 """One question about one picture, from files to a spoken answer: the order of the stages, and the time each takes.
 
-The gate stands before every model that sees the picture.
+The gate stands before every model that sees the picture, and the reader before the picture model (`sight.py`).
 """
 
 from __future__ import annotations
@@ -10,17 +10,18 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TypeVar
 
-from assistant import gate
+from assistant import gate, sight
 from assistant.ears import hear
 from assistant.engines import LanguageModel
 from assistant.errors import EngineError
 from assistant.eyes import Photo, brighten
 from assistant.measures import Measures
 from assistant.mind.grounding import Answer, answer, hedge, stands_in
+from assistant.mind.medicine import looks_like_medicine
 from assistant.mind.question import Question, understand
 from assistant.mind.sentiment import sentiment
 from assistant.page import Page
-from assistant.phrases import NOT_HEARD_WELL, SENTIMENT, SENTIMENT_UNSURE, barcodes, could_read, not_found
+from assistant.phrases import NOT_HEARD_WELL, NOT_SAID, SENTIMENT, SENTIMENT_UNSURE, barcodes, could_read, not_found
 from assistant.profiles import Engines
 from assistant.pronounce import as_spoken
 from assistant.sound import Sound, Utterance
@@ -55,6 +56,11 @@ class Outcome:
     """Milliseconds of each stage; `first_audible` counts from the end of the question to the first sample of speech."""
     speech: Iterator[Sound] = field(repr=False)
     """The spoken answer, a sentence at a time; the first is ready, the others are made when they are asked for."""
+
+    @property
+    def turn(self) -> tuple[str, str]:
+        """Question and answer as what was said before the next question, which may refer to it."""
+        return self.question, self.answer.seen or self.answer.text
 
 
 class Stopwatch:
@@ -95,8 +101,14 @@ def _judge_read(photo: Photo, page: Page, seen: Measures, engines: Engines) -> g
     return quality
 
 
-def ask_aloud(sound: Sound, photo: Photo, engines: Engines, speed: float = 1.0) -> Outcome:
-    """Answer a spoken question.
+def ask_aloud(
+    sound: Sound,
+    picture: Photo | Seen,
+    engines: Engines,
+    speed: float = 1.0,
+    history: Sequence[tuple[str, str]] = (),
+) -> Outcome:
+    """Answer a spoken question about a picture, looked at already or not; `history` holds what was asked and answered before.
 
     Raises SoundError when nobody speaks, QuestionError when what was heard is no English question.
     """
@@ -104,39 +116,44 @@ def ask_aloud(sound: Sound, photo: Photo, engines: Engines, speed: float = 1.0) 
     utterance = watch.time("hear", lambda: hear(sound, engines.recogniser))
     question = understand(utterance.text)  # before the picture, which would be read in vain for a foreign one
     # One after the other: side by side on two cores the engines' threads wait on each other, 0.76 s against 0.50 s.
-    seen = look(photo, engines)
-    return _outcome(question, utterance.text, utterance, seen, engines, speed, watch)
+    seen = picture if isinstance(picture, Seen) else look(picture, engines)
+    before = seen if isinstance(picture, Seen) else None
+    return _outcome(question, utterance, before, seen, engines, speed, history, watch)
 
 
-def ask_in_writing(question: str, seen: Seen, engines: Engines, speed: float = 1.0) -> Outcome:
-    """Answer a typed question about a picture that was looked at already.
+def ask_in_writing(
+    question: str, seen: Seen, engines: Engines, speed: float = 1.0, history: Sequence[tuple[str, str]] = ()
+) -> Outcome:
+    """Answer a typed question about a picture that was looked at already; `history` as of `ask_aloud`.
 
     Raises QuestionError when it is no English question.
     """
     watch = Stopwatch()
-    return _outcome(understand(question), question, None, seen, engines, speed, watch)
+    return _outcome(understand(question), question, seen, seen, engines, speed, history, watch)
 
 
 def _outcome(
     question: Question,
-    text: str,
-    utterance: Utterance | None,
+    asked: Utterance | str,
+    before: Seen | None,
     seen: Seen,
     engines: Engines,
     speed: float,
+    history: Sequence[tuple[str, str]],
     watch: Stopwatch,
 ) -> Outcome:
-    given = watch.time("think", lambda: think(question, seen, engines))
-    if utterance is not None and utterance.confidence < DOUBTFUL_HEARING:
-        given = hedge(given, NOT_HEARD_WELL.format(utterance.text))
+    """`before`: what was seen before the question came."""
+    given = watch.time("think", lambda: think(question, seen, engines, history))
+    text, confidence = (asked, None) if isinstance(asked, str) else (asked.text, asked.confidence)
+    if confidence is not None and confidence < DOUBTFUL_HEARING:
+        given = hedge(given, NOT_HEARD_WELL.format(text))
     speech = engines.speaker.speak(as_spoken(given.text), speed)
     first = watch.time("speak", lambda: next(speech, None))
     if first is None:
         raise EngineError("the voice made no sound of the answer: try the other --voice", "My voice failed.")
     timings = {**seen.timings_ms, **watch.timings_ms, "first_audible": watch.total()}
-    if utterance is None:  # the picture was read before; a first question waits for it all the same
-        timings["first_audible"] += sum(seen.timings_ms.values())
-    confidence = None if utterance is None else utterance.confidence
+    if before is not None:  # a first question waits for the reading all the same
+        timings["first_audible"] += sum(before.timings_ms.values())
     return Outcome(text, confidence, given, seen, timings, _chain(first, speech))
 
 
@@ -145,8 +162,27 @@ def _chain(first: Sound, rest: Iterator[Sound]) -> Iterator[Sound]:
     yield from rest
 
 
-def think(question: Question, seen: Seen, engines: Engines) -> Answer:
-    """The answer to `question` about what was seen; no model has a say before the gate has."""
+def think(question: Question, seen: Seen, engines: Engines, history: Sequence[tuple[str, str]] = ()) -> Answer:
+    """The answer to `question` about what was seen; no model has a say before the gate has.
+
+    What the reader cannot answer is asked of the picture model, where the profile has one; `history` is for it.
+    """
+    page = seen.page
+    if page is None or not engines.sees:
+        return _think_reading(question, seen, engines)
+    if sight.is_visual(question) and seen.quality.usable and looks_like_medicine(page):
+        return sight.read_medicine(question, page)
+    if not sight.may_look(question, page, seen.quality):
+        return _think_reading(question, seen, engines)
+    if not sight.is_visual(question):
+        given = _think_reading(question, seen, engines)
+        if not sight.leaves_room(question, page, given):
+            return given
+    return sight.ask_eye(question, seen.photo, page, seen.quality, engines.eye, history)
+
+
+def _think_reading(question: Question, seen: Seen, engines: Engines) -> Answer:
+    """The answer of the reader, and of the language model where it judges."""
     codes = engines.barcodes.codes(seen.photo) if question.kind == "barcode" and seen.page else []
     if codes:
         return Answer(barcodes([(code.format, code.text) for code in codes]), False, "", ())
@@ -168,6 +204,8 @@ def ground(question: Question, page: Page | None, quality: gate.Quality, judge: 
 
     `page` may be None when the gate let nobody read.
     """
+    if question.kind in NOT_SAID:
+        return Answer(NOT_SAID[question.kind], True, "not judged", page.lines if page else ())
     if page is None or not quality.usable:
         refusing = next(finding for finding in quality.findings if finding.refuse)
         return Answer(quality.spoken, True, refusing.kind, page.lines if page else ())

@@ -17,8 +17,10 @@ from pathlib import Path
 
 import psutil
 
+from assistant.advice import PLAIN, Advice
 from assistant.errors import EngineError
 from assistant.sound import devices
+from models.catalogue import Entry
 from models.store import Listing
 
 PACKAGES = (
@@ -76,7 +78,7 @@ class Model:
     problem: str
     """What is wrong and what to do; empty when nothing is."""
     form: str = ""
-    """"4 bits" or "full precision", for a language model that is there."""
+    """"4 bits" or "full precision", for a model that is there and that `assistant setup` quantizes."""
 
 
 @dataclass(frozen=True)
@@ -110,6 +112,8 @@ class Diagnosis:
     models: tuple[Model, ...]
     choices: tuple[Choice, ...]
     gaps: tuple[Gap, ...]
+    advice: Advice | None = None
+    """The profile that fits this machine best."""
 
 
 def look(store_root: Path) -> Machine:
@@ -143,10 +147,16 @@ def look(store_root: Path) -> Machine:
     )
 
 
-def diagnose(machine: Machine, listing: Sequence[Listing], profile: str, four_bits: Sequence[str] = ()) -> Diagnosis:
+def diagnose(
+    machine: Machine,
+    listing: Sequence[Listing],
+    profile: str,
+    four_bits: Sequence[str] = (),
+    advice: Advice | None = None,
+) -> Diagnosis:
     """What follows from the facts for `profile`, whose models and their state are `listing`.
 
-    `four_bits` names the language models that `assistant setup` has quantized.
+    `four_bits` names the models that `assistant setup` has quantized.
     """
     models = tuple(
         Model(row.entry.name, row.entry.role, row.state, row.problem, _form(row, four_bits)) for row in listing
@@ -154,7 +164,7 @@ def diagnose(machine: Machine, listing: Sequence[Listing], profile: str, four_bi
     gaps = (
         *_missing_parts(machine),
         *_missing_models(machine, listing, profile),
-        *(_unquantized(model) for model in models if model.form == FULL_PRECISION),
+        *(_unquantized(row.entry, profile) for row in listing if _form(row, four_bits) == FULL_PRECISION),
         *_missing_devices(machine),
     )
     return Diagnosis(
@@ -164,17 +174,23 @@ def diagnose(machine: Machine, listing: Sequence[Listing], profile: str, four_bi
         models=models,
         choices=_choices(machine, models, profile),
         gaps=gaps,
+        advice=advice,
     )
 
 
 def _form(row: Listing, four_bits: Sequence[str]) -> str:
-    if row.entry.role != "language" or row.problem:
+    if row.entry.four_bits != "setup" or row.problem:
         return ""
     return FOUR_BITS if row.entry.name in four_bits else FULL_PRECISION
 
 
-def _unquantized(model: Model) -> Gap:
-    return Gap(f"{model.name} is used in full precision", "run: assistant setup (once, some minutes)", False)
+def _unquantized(entry: Entry, profile: str) -> Gap:
+    option = "" if profile == PLAIN else f" --profile {profile}"
+    # What it needs is counted in 4 bits; in full precision the largest would not fit.
+    needed = entry.role == "vision-language" and entry.size_bytes > entry.memory_bytes
+    return Gap(
+        f"{entry.name} is used in full precision", f"run: assistant setup{option} (once, it takes a while)", needed
+    )
 
 
 def _missing_parts(machine: Machine) -> list[Gap]:
@@ -221,7 +237,7 @@ def _choices(machine: Machine, models: Sequence[Model], profile: str) -> tuple[C
         "speaker": "speaking",
         "reader": "reading",
         "language": "judging answers",
-        "vision": "seeing",
+        "vision-language": "seeing",
     }
     chosen = [
         Choice(
@@ -236,8 +252,12 @@ def _choices(machine: Machine, models: Sequence[Model], profile: str) -> tuple[C
     chosen.append(
         Choice("barcodes", f"zxing-cpp {machine.packages.get('zxing-cpp', '')}".strip(), "part of the program")
     )
+    sees = any(model.role == "vision-language" for model in models)
+    if machine.gpus and sees:
+        chosen.append(Choice("seeing quickly", machine.gpus[0], "the picture model runs on it"))
     gpu = f"; {machine.gpus[0]} is not used by this profile" if machine.gpus else "; there is no NVIDIA GPU"
-    chosen.append(Choice("computing", f"{machine.cores} processor cores", f"profile {profile}{gpu}"))
+    why = f"profile {profile}{'' if machine.gpus and sees else gpu}"
+    chosen.append(Choice("computing", f"{machine.cores} processor cores", why))
     sound = (
         (machine.outputs[0], "the first sound output") if machine.outputs else ("a WAV file (--out)", "no loudspeaker")
     )
@@ -254,6 +274,7 @@ def as_text(diagnosis: Diagnosis) -> str:
         f"Ready: `assistant ask` works with the profile {diagnosis.profile}."
         if diagnosis.ready
         else f"Not ready: {len(missing)} needed {'thing is' if len(missing) == 1 else 'things are'} missing.",
+        *_advised(diagnosis),
         "",
         "This machine",
         f"  System: {machine.system}, Python {machine.python}",
@@ -277,6 +298,16 @@ def as_text(diagnosis: Diagnosis) -> str:
         lines += ["", "What to do"]
         lines += [f"  {'Needed' if gap.needed else 'Optional'}: {gap.what}: {gap.mend}" for gap in diagnosis.gaps]
     return "\n".join(lines)
+
+
+def _advised(diagnosis: Diagnosis) -> list[str]:
+    advice = diagnosis.advice
+    if advice is None:
+        return []
+    lines = ["", f"The profile that fits this machine best: {advice.profile}", f"  Why: {advice.why}"]
+    if advice.profile != diagnosis.profile:
+        lines.append(f"  To use it, run: {advice.command}, then ask with: --profile {advice.profile}")
+    return lines
 
 
 def _size(count: int) -> str:

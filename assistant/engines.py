@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import Protocol
+from typing import Literal, Protocol
 
 from assistant.barcode import Barcode
 from assistant.eyes import Photo
@@ -46,8 +46,27 @@ class LanguageModel(Protocol):
         """Mean log-likelihood per token (nats) of each continuation after `prompt`."""
 
 
-class VisionLanguageModel(Protocol):
-    """A model that sees the picture. No profile has one yet: it comes with the CogVLM2 work."""
+Style = Literal["short", "chat"]
+"""How a question is put to a model that sees: for a word or two, or for sentences."""
 
-    def ask(self, photo: Photo, question: str, history: Sequence[tuple[str, str]]) -> Iterator[str]:
-        """Pieces of the answer as they are generated; `history` holds earlier (question, answer) pairs."""
+
+class AnswerStream(Protocol):
+    """An answer while it is being written: an iterator over its pieces. It may be stopped from any thread."""
+
+    def __iter__(self) -> Iterator[str]:
+        """Itself."""
+
+    def __next__(self) -> str:
+        """The next piece, as soon as it is known; waits for it. What went wrong in the model is raised here."""
+
+    def stop(self) -> None:
+        """End it now: whoever waits for a piece is let go at once, and the model leaves off as soon as it can."""
+
+
+class VisionLanguageModel(Protocol):
+    """A model that sees the picture. It works in a thread of its own."""
+
+    def ask(
+        self, photo: Photo, question: str, history: Sequence[tuple[str, str]] = (), style: Style = "chat"
+    ) -> AnswerStream:
+        """The answer to `question` about `photo`, begun and not waited for; `history` holds earlier (question, answer) pairs."""

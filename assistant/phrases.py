@@ -46,9 +46,22 @@ WHAT: dict[str, str] = {
 NO_TEXT = "I see no text in this picture. Move nearer, or point the camera at the writing."
 OTHER_SCRIPT = "The writing is in {} letters, which I cannot say yet."
 ALSO_OTHER_SCRIPT = "There is also writing in {} letters."
-NEEDS_EYES = "I can only read text so far, and cannot tell what things look like."
+NEEDS_EYES = (
+    "I can only read text with this setup. A caregiver can add a picture model with: assistant setup --profile small."
+)
 MEDICINE_END = "Check with a pharmacist."
 NOT_HEARD_WELL = "You asked: {}"
+
+
+NOT_SAID: dict[str, str] = {
+    "safety": "I cannot judge distance, traffic, or whether it is safe. Please ask a person.",
+    "person": "I do not say who people are, how old they are or whether they look good.",
+}
+"""Questions that no engine is asked."""
+AS_SEEN = "As far as I can see: {}"
+CANNOT_TELL = "I cannot tell from this picture."
+DISAGREE = "The picture model says {said}, but I read {read}{where}. Please check."
+MEDICINE_IS_READ = "This looks like medicine, so I only read what is printed."
 
 
 def plain(text: str) -> str:

@@ -7,11 +7,13 @@ import os
 import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import Any, Literal, TypeVar, cast, get_args
 
 import numpy as np
+import psutil
 
-from assistant.engines import BarcodeReader, LanguageModel, Reader, Recogniser, Speaker
+from assistant.engines import BarcodeReader, LanguageModel, Reader, Recogniser, Speaker, VisionLanguageModel
 from assistant.errors import EngineError
 from assistant.eyes import Photo
 from models.catalogue import Role
@@ -22,9 +24,9 @@ from models.store import Store
 
 Voice = Literal["natural", "fast"]
 """`natural`: the profile's neural voice; `fast`: espeak-ng, which starts sooner."""
-EngineName = Literal["recogniser", "speaker", "reader", "barcodes", "judge"]
+EngineName = Literal["recogniser", "speaker", "reader", "barcodes", "judge", "eye"]
 EVERYDAY: tuple[EngineName, ...] = ("recogniser", "speaker", "reader", "barcodes")
-"""What nearly every question needs. The judge is opened only when a question does."""
+"""What nearly every question needs. The judge and the eye are opened only when a question does."""
 
 log = logging.getLogger(__name__)
 _Engine = TypeVar("_Engine")
@@ -33,9 +35,17 @@ _Engine = TypeVar("_Engine")
 class Engines:
     """The engines of one profile on this machine. Safe to share between threads."""
 
-    def __init__(self, store: Store, profile: str = "embedded", voice: Voice = "natural", threads: int = 0) -> None:
-        """`threads` for each engine; 0 for one per core."""
+    def __init__(
+        self,
+        store: Store,
+        profile: str = "embedded",
+        voice: Voice = "natural",
+        threads: int = 0,
+        picture_model: Path | None = None,
+    ) -> None:
+        """`threads` for each engine; 0 for one per core. `picture_model`: a folder, in place of the profile's."""
         self._store = store
+        self._picture_model = picture_model
         self.profile = profile
         self.voice = voice
         self._threads = threads or os.cpu_count() or 1
@@ -82,6 +92,28 @@ class Engines:
 
         return self._open("judge", open_judge)
 
+    @property
+    def sees(self) -> bool:
+        """Whether there is a model that sees, here or to be fetched. CatalogueError when there is no such profile."""
+        roles = [entry.role for entry in self._store.catalogue.profile(self.profile)]
+        return self._picture_model is not None or "vision-language" in roles
+
+    @property
+    def eye(self) -> VisionLanguageModel:
+        from assistant.seeing import open_eye
+
+        def open_it() -> VisionLanguageModel:
+            if self._picture_model is not None:
+                return open_eye(self._picture_model, self._threads)
+            source = self._folder("vision-language")
+            entry = self._store.catalogue.role(self.profile, "vision-language")
+            folder = four_bit_folder(source)
+            if folder is None:
+                _check_memory(entry.name, source)
+            return open_eye(folder or source, self._threads, nf4=entry.four_bits == "nf4")
+
+        return self._open("eye", open_it)
+
     def warm(self, names: Sequence[EngineName] = EVERYDAY) -> None:
         """Open these engines in parallel and run each once, so that the first question is not the slow one."""
         with ThreadPoolExecutor(len(names)) as pool:
@@ -90,7 +122,11 @@ class Engines:
 
     def names(self) -> str:
         """The models in use, for the record: "whisper-tiny.en, ..."."""
-        return ", ".join(entry.name for entry in self._store.catalogue.profile(self.profile))
+        entries = self._store.catalogue.profile(self.profile)
+        if self._picture_model is None:
+            return ", ".join(entry.name for entry in entries)
+        others = [entry.name for entry in entries if entry.role != "vision-language"]
+        return ", ".join([*others, self._picture_model.name])
 
     def _warm(self, name: EngineName) -> None:
         if name == "recogniser":
@@ -103,6 +139,9 @@ class Engines:
                 pass
         elif name == "judge":
             self.judge.score("Ready", [" or not"])
+        elif name == "eye":
+            for _ in self.eye.ask(Photo(np.full((64, 64, 3), 255, np.uint8)), "Ready?", style="short"):
+                pass
         else:
             self.barcodes.codes(Photo(np.full((64, 64, 3), 255, np.uint8)))
 
@@ -120,3 +159,15 @@ class Engines:
                 log.info("opening the %s", name)
                 self._opened[name] = opener()
             return cast(_Engine, self._opened[name])
+
+
+def _check_memory(name: str, folder: Path) -> None:
+    """EngineError for a model in full precision that would only make the machine grind to a halt."""
+    size = sum(path.stat().st_size for path in folder.glob("*.safetensors"))
+    free = psutil.virtual_memory().available
+    if size > free:
+        raise EngineError(
+            f"{name} takes {size / 1e9:.1f} GB in full precision and {free / 1e9:.1f} GB of memory are free: run "
+            "`assistant setup` with its profile, or close other programs",
+            "There is too little memory for the picture model. A caregiver can make it small with: assistant setup.",
+        )

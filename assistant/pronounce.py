@@ -124,6 +124,8 @@ _RULES: list[tuple[re.Pattern[str], str | Callable[[re.Match[str]], str]]] = [
     # piper would take [[...]] for phonemes; the other marks would be named aloud.
     (re.compile(r"[\[\]{}|•·*_~^\\]+"), " "),
     (re.compile(r"https?://", re.IGNORECASE), ""),
+    # An option of a command, which somebody may have to type.
+    (re.compile(r"(?<!\S)--(?=[a-z])"), "dash dash "),
     (re.compile(rf"(?<![\w$])(?P<sign>{_any_of(_CURRENCIES)})\s?{_AMOUNT}"), _money),
     (re.compile(rf"\b(?P<number>\d+(?:[.,]\d+)*)\s?(?P<unit>{_any_of(_UNITS)})\b"), _unit),
     (re.compile(_NOT_INSIDE_NUMBER + r"[+(]{0,2}\d[\d ()–-]{5,}\d" + _NUMBER_ENDS), _telephone),

@@ -18,7 +18,11 @@ from models.errors import CatalogueError
 
 Role = Literal["recogniser", "speaker", "reader", "language", "vision-language"]
 """What a model does for the assistant."""
+FourBits = Literal["", "setup", "nf4"]
+"""How a model gets into 4 bits: not at all, by rpiq at `assistant setup`, or by bitsandbytes whenever it is loaded."""
 
+PROJECT = Path(__file__).parents[1]
+"""The folder of the clone, in which the models that come with the project lie."""
 _TABLE = Path(__file__).with_name("catalogue.toml")
 _PLAIN_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 _T = TypeVar("_T")
@@ -42,8 +46,22 @@ class HubSource:
 
     repo_id: str
     """`owner/name`."""
-    revision: str
-    """A commit, 40 hexadecimal digits: a branch or a tag could change under us."""
+    revision: str | None
+    """A commit, 40 hexadecimal digits: a branch or a tag could change under us. None: the one found at the first download, where
+    the hub is asked which files there are and what they hash to (`pin.py`); the catalogue lists none then."""
+    size_bytes: int = 0
+    """About what goes over the network, where the files are not listed."""
+
+
+@dataclass(frozen=True)
+class ProjectSource:
+    """A model that comes with the project: a folder of a clone."""
+
+    folder: str
+    """Below the project's own folder."""
+
+
+Source = WheelSource | HubSource | ProjectSource
 
 
 @dataclass(frozen=True)
@@ -70,21 +88,27 @@ class Entry:
     """SPDX identifier."""
     licence_source: str
     """Where that licence is stated."""
-    source: WheelSource | HubSource
+    source: Source
     files: tuple[ModelFile, ...]
+    """None for a model that is pinned at its first download and was not brought here yet."""
     memory_bytes: int
     """Memory needed beyond the bare process, for opening and using it once."""
     profiles: tuple[str, ...]
     """Profiles it belongs to."""
+    four_bits: FourBits = ""
 
     @property
     def size_bytes(self) -> int:
-        """Size in the store."""
+        """Size in the store; about, while the files are not known."""
+        if not self.files and isinstance(self.source, HubSource):
+            return self.source.size_bytes
         return sum(file.size_bytes for file in self.files)
 
     @property
     def download_bytes(self) -> int:
         """What goes over the network."""
+        if isinstance(self.source, ProjectSource):
+            return 0
         return self.source.size_bytes if isinstance(self.source, WheelSource) else self.size_bytes
 
 
@@ -180,17 +204,22 @@ def _entry(values: object) -> Entry:
     row = _Row("a model", values)
     name = row.text("name", _PLAIN_NAME.pattern, "a plain name")
     row.where = name
-    roles = get_args(Role)
+    roles, ways = get_args(Role), [way for way in get_args(FourBits) if way]
+    source = _source(name, row.values.pop("source", None))
+    listed = not (isinstance(source, HubSource) and source.revision is None)
     entry = Entry(
         name=name,
         role=cast(Role, row.text("role", "|".join(roles), f"one of {', '.join(roles)}")),
         languages=row.texts("languages"),
         licence=row.text("licence"),
         licence_source=row.text("licence_source"),
-        source=_source(name, row.values.pop("source", None)),
-        files=tuple(_file(name, file) for file in row.take("file", list, bool, "at least one table")),
+        source=source,
+        files=tuple(_file(name, file) for file in row.take("file", list, bool, "at least one table")) if listed else (),
         memory_bytes=row.count("memory_bytes"),
         profiles=row.texts("profiles"),
+        four_bits=cast(
+            FourBits, row.text("four_bits", "|".join(ways), " or ".join(ways)) if "four_bits" in row.values else ""
+        ),
     )
     row.done()
     names = [file.name for file in entry.files]
@@ -199,9 +228,9 @@ def _entry(values: object) -> Entry:
     return entry
 
 
-def _source(name: str, values: object) -> WheelSource | HubSource:
+def _source(name: str, values: object) -> Source:
     row = _Row(f"{name}, source", values)
-    source: WheelSource | HubSource
+    source: Source
     if "package" in row.values:
         source = WheelSource(
             package=row.text("package", _PLAIN_NAME.pattern, "a package name"),
@@ -209,10 +238,15 @@ def _source(name: str, values: object) -> WheelSource | HubSource:
             sha256=row.sha256(),
             size_bytes=row.count("size_bytes"),
         )
+    elif "folder" in row.values:
+        source = ProjectSource(row.text("folder"))
+        _inside(row.where, "folder", source.folder)
     else:
+        pinned = "revision" in row.values
         source = HubSource(
             repo_id=row.text("repo_id", r"[\w.-]+/[\w.-]+", "owner/name"),
-            revision=row.text("revision", r"[0-9a-f]{40}", "a commit of 40 hexadecimal digits"),
+            revision=row.text("revision", r"[0-9a-f]{40}", "a commit of 40 hexadecimal digits") if pinned else None,
+            size_bytes=0 if pinned else row.count("size_bytes"),
         )
     row.done()
     return source
@@ -227,7 +261,10 @@ def _file(model: str, values: object) -> ModelFile:
         sha256=row.sha256(),
     )
     row.done()
-    path = PurePosixPath(file.origin)
-    if path.is_absolute() or ".." in path.parts:
-        raise CatalogueError(f"model catalogue, {row.where}: origin must be a path inside its source: {file.origin!r}")
+    _inside(row.where, "origin", file.origin)
     return file
+
+
+def _inside(where: str, key: str, path: str) -> None:
+    if PurePosixPath(path).is_absolute() or ".." in PurePosixPath(path).parts:
+        raise CatalogueError(f"model catalogue, {where}: {key} must be a path inside its source: {path!r}")

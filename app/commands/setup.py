@@ -1,4 +1,4 @@
-"""`assistant setup`: brings the models here and quantizes the language model to 4 bits, once; it may be stopped at any time."""
+"""`assistant setup`: brings the models here and quantizes those that are too large to 4 bits, once; it may be stopped at any time."""
 
 from __future__ import annotations
 
@@ -24,9 +24,9 @@ def register(subparsers: Subparsers) -> None:
     """Add `setup` to the command line."""
     parser = subparsers.add_parser(
         "setup",
-        help="fetch the models and make the language model small, once",
-        description="Fetch the models that are missing and quantize the language model to 4 bits. It takes some minutes, "
-        "once; what is done when it is stopped is kept.",
+        help="fetch the models of a profile and make the large ones small, once",
+        description="Fetch the models that are missing and quantize the language model, and the picture model of the profile full, to "
+        "4 bits. It takes some minutes, once; what is done when it is stopped is kept.",
     )
     parser.add_argument("--profile", default=DEFAULT_PROFILE, help="which models (see `assistant models list`)")
     parser.set_defaults(run=run, online=True)
@@ -39,12 +39,12 @@ def run(arguments: argparse.Namespace) -> int:
     store = Store(settings.read().store_root)
     entries = store.catalogue.profile(arguments.profile)
     missing = [row.entry for row in store.listing() if row.entry in entries and row.problem]
-    language = [entry for entry in entries if entry.role == "language"]
-    _check_room(store, missing, language)
+    large = [entry for entry in entries if entry.four_bits == "setup"]
+    _check_room(store, missing, large)
     for entry in entries:
         say(f"{entry.name}: {bring(store, entry.name)}")
     hub_offline()  # nothing below has anything to look for in the network
-    for entry in language:
+    for entry in large:
         folder = store.open(entry.name)
         if four_bit_folder(folder):
             say(f"{entry.name}: already in 4 bits")
@@ -53,14 +53,15 @@ def run(arguments: argparse.Namespace) -> int:
     return 0
 
 
-def _check_room(store: Store, missing: list[Entry], language: list[Entry]) -> None:
+def _check_room(store: Store, missing: list[Entry], large: list[Entry]) -> None:
     """Everything together, so that a full disk is not noticed minutes later."""
     from models import four_bits
 
     needed = sum(needed_bytes(entry) for entry in missing)
-    for entry in language:
+    for entry in large:
         if entry in missing or not four_bits.four_bit_folder(store.folder(entry.name)):
-            needed += four_bits.needed_bytes(store.folder(entry.name), entry.size_bytes)
+            sees = entry.role == "vision-language"
+            needed += four_bits.needed_bytes(store.folder(entry.name), entry.size_bytes, sees)
     place = next(folder for folder in (store.root, *store.root.parents) if folder.exists())
     free = shutil.disk_usage(place).free
     if free < needed:
@@ -73,7 +74,7 @@ def _check_room(store: Store, missing: list[Entry], language: list[Entry]) -> No
 def _quantize(folder: Path) -> Path:
     from models.four_bits import make_four_bits
 
-    complain(f"making {folder.name} small: this takes some minutes, once")
+    complain(f"making {folder.name} small: this takes a while, once")
     line = SpokenProgress(f"making {folder.name} small")
 
     def report(progress: Progress) -> None:

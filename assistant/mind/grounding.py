@@ -41,6 +41,11 @@ MOSTLY = 0.5
 LEGIBLE = 0.6
 """Least confidence of the lines an answer stands in."""
 
+LOOKS = ("scene", "eyes")
+"""Kinds of question that print cannot answer."""
+NEEDS_MODEL, NOTHING_WRITTEN, NOT_FOUND = "needs a vision model", "no text", "not found in the text"
+"""Reasons for which another engine may know more."""
+
 
 @dataclass(frozen=True)
 class Answer:
@@ -49,20 +54,23 @@ class Answer:
     text: str
     abstained: bool
     reason: str
-    """Why there is no answer; empty when there is one."""
+    """Why there is no answer, or why it is doubtful; empty when there is one."""
     evidence: tuple[Line, ...]
     """The lines the answer stands in; when abstaining, the lines that could be read."""
+    seen: str = ""
+    """What the picture model said, with nothing added; empty where it was not asked."""
 
 
 def answer(question: Question, page: Page, judge: LanguageModel | None = None) -> Answer:
     """Answer `question` from `page` alone."""
+    if question.kind in LOOKS:
+        offered = f" {could_read(_gist(page))}" if page.lines else ""
+        return Answer(f"{NEEDS_EYES}{offered}", True, NEEDS_MODEL, page.lines)
     if not page.lines:
-        return Answer(NO_TEXT, True, "no text", ())
+        return Answer(NO_TEXT, True, NOTHING_WRITTEN, ())
     foreign = scripts.foreign(page.text)
     if foreign and scripts.latin_share(page.text) < MOSTLY:
         return Answer(OTHER_SCRIPT.format(foreign), True, "writing in other letters", page.lines)
-    if question.kind == "eyes":
-        return Answer(f"{NEEDS_EYES} {could_read(_gist(page))}", True, "needs a vision model", page.lines)
     if medicine.looks_like_medicine(page):
         said, lines = medicine.verbatim(question, page)
         return Answer(said, False, "", lines)
@@ -73,7 +81,7 @@ def answer(question: Question, page: Page, judge: LanguageModel | None = None) -
     finder = FINDERS.get(question.kind, FINDERS["open"])
     best = _choose(question, page, finder(question, page), judge)
     if best is None:
-        return Answer(not_found(question.kind, _gist(page)), True, "not found in the text", page.lines)
+        return Answer(not_found(question.kind, _gist(page)), True, NOT_FOUND, page.lines)
     if best.clarity < LEGIBLE:
         return Answer(f"I cannot read that clearly. {could_read(best.text)}", True, "unclear print", best.lines)
     return Answer(sentence(question.kind, best.text), False, "", best.lines)
@@ -134,7 +142,7 @@ def _whether(question: Question, page: Page) -> Answer:
         return Answer(f"{'It says' if negative else 'Yes. It says'}: {shown}.", False, "", best.lines)
     asked = " ".join(words[0] for words in question.keys)
     said = f"I do not find {asked or 'that'} in what I could read, but I may have missed it."
-    return Answer(f"{said} {could_read(_gist(page))}", True, "not found in the text", page.lines)
+    return Answer(f"{said} {could_read(_gist(page))}", True, NOT_FOUND, page.lines)
 
 
 def _gist(page: Page) -> str:

@@ -21,11 +21,23 @@ _POLITE = re.compile(
     re.IGNORECASE,
 )
 
+_SOMEBODY = (
+    r"(he|she|they|(this|that|the) (man|woman|person|boy|girl|guy|lady|child)|(these|those|the) (people|men|women))"
+)
+
 KINDS: tuple[tuple[str, str], ...] = (
     # The first pattern that fits decides, so the narrower ones stand first.
     ("sentiment", r"\b(sentiment|mood|tone)\b|\b(is|was|sounds?|seems?) .*\b(positive|negative|happy|angry|friendly)\b"),
     ("barcode", r"\b(bar ?code|qr ?code)\b"),
-    ("eyes", r"\b(colou?r|wearing|face|look(s|ing)? like|bright|light on|describe|picture of|photo of|how old is (he|she))\b"),
+    ("safety", r"\bsafe to (cross|walk|go|step|drive|enter)\b|\b(can|may|should|shall) i (cross|walk|go across|step|drive)\b"
+               r"|\bcross(ing)? the (road|street)\b|\bhow far (away )?(is|are|am) (it|that|this|they|i|he|she)\b(?! (to|from)\b)"),
+    ("person", rf"\bhow old (is|are) {_SOMEBODY}\b|\bwho(?:'s| is| are) {_SOMEBODY}\b"
+               rf"|\b(is|are) {_SOMEBODY} .*\b(attractive|handsome|pretty|beautiful|ugly)\b"),
+    ("scene", r"\bdescribe\b|\bwhat (do|can) you see\b(?! written)|\bwhere am i\b|\bwhat(?:'s| is) (happening|going on)\b"
+              r"|^(?!.*\b(say|says|said|read|reads|written|writing|print|printed|text)\b)"
+              r".*\b(around|in front of|ahead of|behind|beside|next to|near) (me|us)\b"
+              r"|^\W*what(?:'s| is| are)?(?: there)? (in|on) (this|the) (picture|photo|photograph|image|scene|room)\b"),
+    ("eyes", r"\b(colou?r|wearing|face|look(s|ing)? like|bright|light on|picture of|photo of)\b"),
     ("email", r"\be-?mail\b"),
     ("website", r"\b(web ?site|web address|url|internet address)\b"),
     ("phone", r"\b(phone|telephone|fax) number\b|\bwhat number (do|can|should) i call\b"),

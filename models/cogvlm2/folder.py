@@ -24,6 +24,16 @@ _NAMED = 4
 """Tensors listed in a message."""
 
 
+def is_cogvlm2(folder: Path) -> bool:
+    """Whether config.json, published or ours, quantized or not, says so; False also when there is none that can be read."""
+    try:
+        values = read_json(folder / "config.json")
+    except Corrupt:
+        return False
+    kind, named = values.get("model_type"), values.get("architectures") or ()
+    return kind == CogVLM2Config.model_type or (kind is None and "CogVLMForCausalLM" in named)
+
+
 def read_json(path: Path) -> dict[str, Any]:
     """The object in `path`. Corrupt when it is missing or no such thing."""
     try:

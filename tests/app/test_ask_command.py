@@ -4,22 +4,32 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
+import signal
 import subprocess
 import sys
+import time
 import wave
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 from PIL import Image
 
 from app.cli import main
+from assistant import seers, sight
 from assistant.profiles import Engines
 from assistant.sound import Sound, load_sound, write_wav
+from models.cogvlm2 import ImageSession
 from models.store import Store
+from tests.assistant.seers import write_cogvlm2
+from tests.rpiq.folders import llama_config, save_model
+from tests.rpiq.test_export import SMOLLM, add_tokenizer
 
-SAMPLES = Path(__file__).parents[2] / "samples"
+ROOT = Path(__file__).parents[2]
+SAMPLES = ROOT / "samples"
 SIGN = SAMPLES / "parking-sign.jpg"
 SPOKEN = SAMPLES / "what-does-the-sign-say.wav"
 SAID = "DOUBLE PARKING PROHIBITED AT ALL TIMES"
@@ -73,6 +83,77 @@ def test_several_questions_share_one_reading(capsys: pytest.CaptureFixture[str])
     assert "11:59 PM" in expiry["answer"]
     assert fax["abstained"]
     assert paid["timings_ms"]["read"] == expiry["timings_ms"]["read"] == fax["timings_ms"]["read"]
+
+
+def test_a_follow_up_is_asked_of_the_picture_model_which_looks_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A real model with random weights: what it writes is of no interest here."""
+    looks: list[int] = []
+    prompts: list[str] = []
+
+    class Counted(ImageSession):
+        def __init__(self, *arguments: Any) -> None:
+            looks.append(1)
+            super().__init__(*arguments)
+
+        def ask(self, question: str, history: Any = (), *others: Any) -> Any:
+            prompts.append(f"{len(history)} {others[0]} {question}")
+            return super().ask(question, history, *others)
+
+    monkeypatch.setattr(seers, "ImageSession", Counted)
+    monkeypatch.setattr(sight, "disagreement", lambda *_: None)
+    monkeypatch.setattr(sight, "_DOES_NOT_KNOW", re.compile("(?!)"))
+    questions = ["--text", "What is around me?", "--text", "What colour is it?", "--text", "What does the sign say?"]
+    folder = write_cogvlm2(tmp_path / "model")
+    capsys.readouterr()
+    assert ask("--image", SIGN, *questions, "--picture-model", folder, "--json", "-") == 0
+    around, colour, says = json.loads(capsys.readouterr().out)
+    assert (looks, prompts) == (
+        [1],
+        ["0 chat What is around me?", f"{int(not around['abstained'])} vqa What colour is it?"],
+    )
+    assert around["answer"].startswith(("As far as I can see: ", "I cannot tell"))
+    assert SAID in says["answer"]
+    assert says["seen"] == ""
+    assert colour["timings_ms"]["read"] == around["timings_ms"]["read"]
+
+
+def test_ctrl_c_while_the_picture_is_looked_at_ends_it_at_once() -> None:
+    """In a process of its own, with a model that would take many seconds."""
+    script = (
+        "import sys; from app.cli import main; from assistant import seeing; from assistant.seers import CogVLM2Seer;"
+        "from tests.assistant.seers import slow_cogvlm2; from tests.models.cogvlm2.tiny import processor_of;"
+        "model = slow_cogvlm2(tower_layers=200);"
+        "model.model.vision.register_forward_pre_hook(lambda *_: print('looking', flush=True));"
+        "eye = seeing.SeeingModel(CogVLM2Seer(model, processor_of(model.config)));"
+        "seeing.open_eye = lambda *_, **__: eye;"
+        "sys.exit(main(sys.argv[1:]))"
+    )
+    options = ["ask", "--silent", "--image", SIGN, "--text", "What is around me?", "--picture-model", SAMPLES]
+    command = [sys.executable, "-c", script, *map(str, options)]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=ROOT)
+    assert process.stdout is not None
+    assert process.stdout.readline() == "looking\n"
+    time.sleep(0.2)
+    process.send_signal(signal.SIGINT)
+    interrupted = time.perf_counter()
+    _, said = process.communicate(timeout=60)
+    assert time.perf_counter() - interrupted < 3  # most of it is Python's own way out
+    assert process.returncode == 130
+    assert said.endswith("assistant: interrupted\n")
+
+
+def test_several_spoken_questions_share_one_reading(capsys: pytest.CaptureFixture[str]) -> None:
+    assert ask("--image", SIGN, "--audio", SPOKEN, "--audio", SPOKEN, "--json", "-") == 0
+    first, second = json.loads(capsys.readouterr().out)
+    assert first["answer"] == second["answer"]
+    assert first["timings_ms"]["read"] == second["timings_ms"]["read"]
+
+
+def test_without_a_picture_model_it_is_said_who_can_help(capsys: pytest.CaptureFixture[str]) -> None:
+    assert ask("--image", SIGN, "--text", "What is around me?") == 0
+    assert "A caregiver can add a picture model with: assistant setup --profile small." in capsys.readouterr().out
 
 
 def test_the_record_is_strict_json_even_of_a_picture_with_nothing_in_it(
@@ -132,6 +213,17 @@ def text_file(path: Path, text: str) -> Path:
     return path
 
 
+def text_only(folder: Path) -> Path:
+    return add_tokenizer(save_model(folder, llama_config()), SMOLLM)
+
+
+def half(folder: Path) -> Path:
+    weights = write_cogvlm2(folder) / "model.safetensors"
+    weights.write_bytes(weights.read_bytes()[:-100])
+    return folder
+
+
+SEE = ["--image", SIGN, "--text", "What is around me?", "--picture-model"]
 BAD = {
     "not an image": lambda t: ["--image", text_file(t / "a.jpg", "hello"), "--text", "What is it?"],
     "an empty file": lambda t: ["--image", text_file(t / "a.png", ""), "--text", "What is it?"],
@@ -147,6 +239,10 @@ BAD = {
     "sound that is none": lambda t: ["--image", SIGN, "--audio", text_file(t / "a.wav", "hello")],
     "a folder as sound": lambda t: ["--image", SIGN, "--audio", t],
     "an unknown profile": lambda t: ["--image", SIGN, "--text", "What is it?", "--profile", "none"],
+    "a picture model that cannot see": lambda t: [*SEE, text_only(t / "text")],
+    "half a picture model": lambda t: [*SEE, half(t / "half")],
+    "no picture model": lambda t: [*SEE, t / "none"],
+    "a profile that was not fetched": lambda t: ["--image", SIGN, "--text", "What is around me?", "--profile", "full"],
     "an answer in no folder": lambda t: ["--image", SIGN, "--text", "What is it?", "--out", t / "none" / "a.wav"],
     "a folder as the answer": lambda t: ["--image", SIGN, "--text", "What is it?", "--out", t],
 }

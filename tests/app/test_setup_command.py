@@ -16,9 +16,12 @@ from app import settings
 from app.cli import main
 from app.commands import doctor, setup
 from app.terminal import SpokenProgress
+from models import fetch as fetching
 from models import four_bits
 from models.catalogue import Catalogue
 from models.store import Store
+from rpiq import pipeline
+from tests.assistant.seers import project_entry, write_cogvlm2
 from tests.models.conftest import Shelf, shelf
 from tests.models.tiny import write_entry
 
@@ -106,3 +109,21 @@ def test_the_doctor_says_what_is_used_and_how_to_set_up(run: Run, tmp_path: Path
     _, without, _ = run("doctor")
     assert "For judging answers: tiny (profile tiny, full precision)" in without
     assert "Optional: tiny is used in full precision: run: assistant setup" in without
+
+
+def test_a_picture_model_is_brought_and_quantized_too(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(fetching, "PROJECT", tmp_path)
+    catalogue = Catalogue((project_entry(write_cogvlm2(tmp_path / "sees")),))
+    monkeypatch.setattr(os, "environ", os.environ.copy())
+    monkeypatch.setenv(settings.STORE_VARIABLE, str(tmp_path / "store"))
+    for command in (setup, doctor):
+        monkeypatch.setattr(command, "Store", lambda root: Store(root, catalogue))
+    monkeypatch.setattr(pipeline, "quantize", lambda source, out, *_, **__: shutil.copytree(source, out))
+    monkeypatch.setattr(four_bits, "PICTURES", tmp_path / "sees" / "config.json")
+    capsys.readouterr()
+    assert main(["setup", "--profile", "tiny"]) == 0
+    assert re.fullmatch(r"sees: fetched\nsees: \d+ MB in 4 bits\n", capsys.readouterr().out)
+    main(["doctor", "--profile", "tiny"])
+    assert "For seeing: sees (profile tiny, 4 bits)" in capsys.readouterr().out

@@ -10,8 +10,9 @@ from pathlib import Path
 import pytest
 
 from app.commands import doctor as command
+from assistant.advice import advise
 from assistant.doctor import PACKAGES, Machine, as_text, diagnose, look
-from models.store import Store
+from models.store import Listing, Store
 
 FULL = Machine(
     system="Linux", python="3.11.7", processor="A processor", cores=2, memory_bytes=8_000_000_000,
@@ -22,17 +23,21 @@ FULL = Machine(
 QUANTIZED = ["smollm2-135m-instruct"]
 
 
+def rows(store: Store, profile: str = "embedded") -> list[Listing]:
+    return [row for row in store.listing() if profile in row.entry.profiles]
+
+
 def test_this_machine(store: Store) -> None:
     machine = look(store.root)
     assert machine.cores >= 1
     assert 0 < machine.memory_free_bytes < machine.memory_bytes
     assert machine.store_free_bytes > 0
     assert all(machine.packages.values())
-    assert diagnose(machine, store.listing(), "embedded").ready
+    assert diagnose(machine, rows(store), "embedded").ready
 
 
 def test_a_full_machine_has_no_gap(store: Store) -> None:
-    diagnosis = diagnose(FULL, store.listing(), "embedded", QUANTIZED)
+    diagnosis = diagnose(FULL, rows(store), "embedded", QUANTIZED)
     assert diagnosis.ready
     assert diagnosis.gaps == ()
     assert "What to do" not in as_text(diagnosis)
@@ -41,10 +46,10 @@ def test_a_full_machine_has_no_gap(store: Store) -> None:
 def test_a_store_that_does_not_exist_yet(tmp_path: Path) -> None:
     store = Store(tmp_path / "not" / "yet")
     assert look(store.root).store_free_bytes > 0
-    diagnosis = diagnose(FULL, store.listing(), "embedded")
+    diagnosis = diagnose(FULL, rows(store), "embedded")
     assert not diagnosis.ready
     assert {gap.mend for gap in diagnosis.gaps} == {"run: assistant models fetch --profile embedded"}
-    assert as_text(diagnosis).startswith(f"Not ready: {len(store.listing())} needed things are missing.")
+    assert as_text(diagnosis).startswith(f"Not ready: {len(rows(store))} needed things are missing.")
 
 
 @pytest.mark.parametrize(
@@ -60,7 +65,7 @@ def test_a_store_that_does_not_exist_yet(tmp_path: Path) -> None:
     ],
 )
 def test_each_gap_has_an_action(store: Store, change: dict[str, object], what: str, mend: str, needed: bool) -> None:
-    diagnosis = diagnose(replace(FULL, **change), store.listing(), "embedded", QUANTIZED)  # type: ignore[arg-type]
+    diagnosis = diagnose(replace(FULL, **change), rows(store), "embedded", QUANTIZED)  # type: ignore[arg-type]
     (gap,) = diagnosis.gaps
     assert what in gap.what
     assert mend in gap.mend
@@ -70,16 +75,47 @@ def test_each_gap_has_an_action(store: Store, change: dict[str, object], what: s
 
 
 def test_a_language_model_in_full_precision_works_and_can_be_set_up(store: Store) -> None:
-    diagnosis = diagnose(FULL, store.listing(), "embedded")
+    diagnosis = diagnose(FULL, rows(store), "embedded")
     (gap,) = diagnosis.gaps
-    assert (gap.mend, gap.needed) == ("run: assistant setup (once, some minutes)", False)
+    assert (gap.mend, gap.needed) == ("run: assistant setup (once, it takes a while)", False)
     assert diagnosis.ready
     assert "smollm2-135m-instruct (profile embedded, full precision)" in as_text(diagnosis)
 
 
 def test_too_little_disk_for_what_is_missing(tmp_path: Path) -> None:
-    diagnosis = diagnose(replace(FULL, store_free_bytes=1_000_000), Store(tmp_path).listing(), "embedded")
+    diagnosis = diagnose(replace(FULL, store_free_bytes=1_000_000), rows(Store(tmp_path)), "embedded")
     assert any(gap.what.startswith("disk space") and gap.needed for gap in diagnosis.gaps)
+
+
+def test_a_profile_that_sees_names_its_own_commands(tmp_path: Path) -> None:
+    store = Store(tmp_path)
+    full = rows(store, "full")
+    diagnosis = diagnose(FULL, full, "full")
+    assert {gap.mend for gap in diagnosis.gaps if gap.what.startswith("model ")} == {
+        "run: assistant models fetch --profile full"
+    }
+    here = [replace(row, state="ready", problem="") for row in full]
+    quantized = [row.entry.name for row in full if row.entry.four_bits == "setup"]
+    (gap,) = [gap for gap in diagnose(FULL, here, "full", QUANTIZED).gaps if "precision" in gap.what]
+    assert gap.mend.startswith("run: assistant setup --profile full")
+    assert gap.needed, "39 GB are not opened by mistake"
+    report = as_text(diagnose(FULL, here, "full", quantized))
+    assert "For seeing: cogvlm2-llama3-chat-19b (profile full, 4 bits)" in report
+    assert "the picture model runs on it" in report
+
+
+def test_the_best_profile_is_told_with_its_reason_and_its_command(store: Store) -> None:
+    advice = advise(FULL.gpus, FULL.memory_bytes, store.catalogue)
+    report = as_text(diagnose(FULL, rows(store), "embedded", QUANTIZED, advice))
+    assert (
+        "The profile that fits this machine best: full\n  Why: The picture model of the profile full needs 13.5 gigabytes of"
+        in report
+    )
+    assert "run: assistant setup --profile full, then ask with: --profile full" in report
+    advice = advise((), FULL.memory_bytes // 4, store.catalogue)
+    report = as_text(diagnose(FULL, rows(store), "embedded", QUANTIZED, advice))
+    assert "best: embedded\n  Why: " in report
+    assert "run: assistant setup" not in report
 
 
 def run(*words: str) -> int:
@@ -97,6 +133,7 @@ def test_the_command(store: Store, capsys: pytest.CaptureFixture[str]) -> None:
     report = json.loads(capsys.readouterr().out)
     assert report["ready"] is True
     assert report["machine"].keys() == asdict(FULL).keys()
+    assert report["advice"]["profile"] in {"embedded", "small", "full"}
 
 
 def test_the_command_without_models(

@@ -37,6 +37,9 @@ SAID = {
     "1 g": "1 gram",
     "5 fl oz": "5 fluid ounces",
     "A4 paper, 3 miles": "A4 paper, 3 miles",
+    # what somebody may have to type
+    "with: assistant setup --profile small.": "with: assistant setup dash dash profile small.",
+    "well -- or not": "well -- or not",
     # abbreviations, whose dot would end the sentence
     "Dr. Smith and Mrs. Jones": "Doctor Smith and Missis Jones",
     "J. K. Rowling": "J K Rowling",

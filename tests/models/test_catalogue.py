@@ -6,9 +6,10 @@ import re
 
 import pytest
 
-from models.catalogue import HubSource, load, parse
+from models.catalogue import HubSource, ProjectSource, load, parse
 from models.errors import CatalogueError
 
+REVISION = "0123456789abcdef0123456789abcdef01234567"
 ROW = """
 [[model]]
 name = "toy"
@@ -39,15 +40,52 @@ def test_embedded_profile_has_one_model_for_each_role_it_needs() -> None:
 
 def test_every_shipped_model_says_its_licence_and_size() -> None:
     for entry in load().entries:
-        assert entry.licence in {"MIT", "Apache-2.0"}
-        assert entry.size_bytes == sum(file.size_bytes for file in entry.files) > 0
-        assert entry.memory_bytes > entry.size_bytes / 2
+        assert entry.licence in {"MIT", "Apache-2.0", "LicenseRef-CogVLM2 AND LicenseRef-Llama-3"}
+        assert entry.size_bytes > 0
+        if entry.files:
+            assert entry.size_bytes == sum(file.size_bytes for file in entry.files)
+        assert entry.memory_bytes > entry.size_bytes / (4 if entry.four_bits == "setup" else 2)
+
+
+@pytest.mark.parametrize("profile", ["small", "full", "micro"])
+def test_profiles_that_see_hear_speak_and_read_as_well(profile: str) -> None:
+    roles = [entry.role for entry in load().profile(profile)]
+    assert sorted(roles) == ["language", "reader", "recogniser", "speaker", "vision-language"]
+
+
+def test_nothing_is_claimed_of_bytes_that_nobody_saw() -> None:
+    for entry in load().entries:
+        if isinstance(entry.source, HubSource):
+            assert entry.source.revision is None
+            assert entry.files == ()
 
 
 def test_hub_row() -> None:
     entry = parse(ROW).entry("toy")
     assert entry.source == HubSource("somebody/toy", "0123456789abcdef0123456789abcdef01234567")
     assert entry.download_bytes == entry.size_bytes == 10
+
+
+def test_hub_row_that_is_pinned_at_its_first_download() -> None:
+    text = ROW[: ROW.index("[[model.file]]")].replace(f'revision = "{REVISION}"', "size_bytes = 900")
+    entry = parse(text).entry("toy")
+    assert entry.source == HubSource("somebody/toy", None, 900)
+    assert (entry.files, entry.size_bytes, entry.download_bytes) == ((), 900, 900)
+    with pytest.raises(CatalogueError, match="unknown keys"):
+        parse(ROW.replace(f'revision = "{REVISION}"', "size_bytes = 900"))
+
+
+def test_row_of_a_model_that_comes_with_the_project() -> None:
+    text = re.sub(r"repo_id = .*\nrevision = .*", 'folder = "samples/toy"', ROW).replace(
+        'profiles = ["tiny"]', 'profiles = ["tiny"]\nfour_bits = "setup"'
+    )
+    entry = parse(text).entry("toy")
+    assert entry.source == ProjectSource("samples/toy")
+    assert (entry.size_bytes, entry.download_bytes, entry.four_bits) == (10, 0, "setup")
+    with pytest.raises(CatalogueError, match="folder must be a path inside"):
+        parse(text.replace("samples/toy", "../toy"))
+    with pytest.raises(CatalogueError, match="four_bits must be setup or nf4"):
+        parse(text.replace('"setup"', '"soon"'))
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 import shutil
 import subprocess
 import sys
@@ -15,7 +17,7 @@ from pathlib import Path
 import pytest
 
 from models import fetch as fetching
-from models.catalogue import Entry, HubSource, ModelFile
+from models.catalogue import Entry, HubSource, ModelFile, ProjectSource
 from models.errors import CatalogueError, Corrupt, Unavailable
 from models.fetch import fetch
 from models.progress import Progress
@@ -129,7 +131,7 @@ def test_unknown_model(toys: Store) -> None:
 
 @dataclass
 class Hub:
-    """Enough of a model hub for the real client: HEAD and GET of one revision's files, with ranges."""
+    """Enough of a model hub for the real client: what a repository holds, HEAD and GET of one revision's files, with ranges."""
 
     files: dict[str, bytes]
     break_once_after: int | None = None
@@ -137,6 +139,17 @@ class Hub:
     ranges: list[str] = field(default_factory=list)
     paths: list[str] = field(default_factory=list)
     endpoint: str = ""
+
+    def listing(self) -> bytes:
+        """What the hub states of the repository: sha256 of large files, git's hash of the others."""
+        siblings = []
+        for name, content in self.files.items():
+            blob = hashlib.sha1(b"blob %d\0" % len(content) + content, usedforsecurity=False).hexdigest()
+            row = {"rfilename": name, "size": len(content), "blobId": blob}
+            if name.endswith((".safetensors", ".bin")):
+                row["lfs"] = {"size": len(content), "sha256": sha256(content), "pointerSize": 134}
+            siblings.append(row)
+        return json.dumps({"id": "somebody/toy", "sha": REVISION, "siblings": siblings}).encode()
 
     def handler(self) -> type[BaseHTTPRequestHandler]:
         hub = self
@@ -150,6 +163,14 @@ class Hub:
 
             def answer(self, body: bool) -> None:
                 hub.paths.append(self.path)
+                if self.path.startswith("/api/models/somebody/toy?"):
+                    listing = hub.listing()
+                    self.send_response(200)
+                    self.send_header("Content-Type", "application/json")
+                    self.send_header("Content-Length", str(len(listing)))
+                    self.end_headers()
+                    self.wfile.write(listing)
+                    return
                 name = self.path.rpartition(f"/resolve/{REVISION}/")[2]
                 content = hub.files.get(name)
                 if content is None:
@@ -293,3 +314,112 @@ def test_counting_bears_folders_that_come_and_go(tmp_path: Path) -> None:
         over.set()
         worker.join()
     assert min(counts) >= 1000
+
+
+REPOSITORY = {
+    "config.json": b'{"model_type": "toy"}',
+    "model.safetensors": bytes(range(256)) * 800,
+    "chat_template.jinja": b"{{ messages }}",
+    "pytorch_model.bin": b"a pickle",
+    "modeling_toy.py": b"import os",
+    "onnx/config.json": b"{}",
+    ".gitattributes": b"*",
+    "README.md": b"# Toy",
+}
+TAKEN = ["chat_template.jinja", "config.json", "model.safetensors"]
+
+
+@pytest.fixture
+def unseen(toy: Entry, hub: Hub, tmp_path: Path) -> Store:
+    """A store whose catalogue knows of the model nothing but where it is."""
+    hub.files = dict(REPOSITORY)
+    return store_of(replace(toy, source=HubSource("somebody/toy", None, 205_000), files=()), tmp_path)
+
+
+def test_a_model_nobody_saw_is_pinned_at_its_first_download(hub: Hub, unseen: Store) -> None:
+    assert unseen.listing()[0].state == "not fetched"
+    seen: list[Progress] = []
+    assert fetch(unseen, "toy", seen.append, hub_endpoint=hub.endpoint) == "fetched"
+    folder = unseen.open("toy")
+    assert sorted(path.name for path in folder.iterdir() if path.name[0] != ".") == TAKEN
+    entry = unseen.entry("toy")
+    assert entry.source == HubSource("somebody/toy", REVISION, 205_000)
+    assert {file.name: file.sha256 for file in entry.files} == {name: sha256(REPOSITORY[name]) for name in TAKEN}
+    assert seen[-1].total_bytes == entry.size_bytes == sum(len(REPOSITORY[name]) for name in TAKEN)
+    assert not [path for path in hub.paths if path.endswith((".bin", ".py"))]
+    hub.paths.clear()
+    assert fetch(unseen, "toy", hub_endpoint=hub.endpoint) == "already here"
+    assert hub.paths == []
+
+
+def test_a_pinned_model_is_checked_like_any_other_and_mended_from_the_same_revision(hub: Hub, unseen: Store) -> None:
+    fetch(unseen, "toy", hub_endpoint=hub.endpoint)
+    weights = unseen.folder("toy") / "model.safetensors"
+    weights.write_bytes(weights.read_bytes()[:-1] + b"x")
+    with pytest.raises(Corrupt, match="damaged"):
+        unseen.open("toy")
+    hub.paths.clear()
+    assert fetch(unseen, "toy", hub_endpoint=hub.endpoint) == "fetched"
+    assert not [path for path in hub.paths if path.startswith("/api/")]
+    assert weights.read_bytes() == REPOSITORY["model.safetensors"]
+    (unseen.folder("toy") / ".pin.json").write_text("{")
+    assert unseen.listing()[0].state == "not fetched"
+
+
+def test_a_first_download_that_was_cut_off_goes_on_with_what_it_had_found(hub: Hub, unseen: Store) -> None:
+    listing = hub.listing
+    found = listing()
+    hub.listing = lambda: found  # type: ignore[method-assign]
+    weights = hub.files.pop("model.safetensors")
+    with pytest.raises(Unavailable, match="files that came whole are kept"):
+        fetch(unseen, "toy", hub_endpoint=hub.endpoint)
+    assert not unseen.folder("toy").exists()
+    hub.files["model.safetensors"] = weights
+    hub.paths.clear()
+    assert fetch(unseen, "toy", hub_endpoint=hub.endpoint) == "fetched"
+    assert {path.rpartition("/")[2] for path in hub.paths} == {"model.safetensors"}
+
+
+@pytest.mark.parametrize("name", ["config.json", "model.safetensors"])
+def test_other_bytes_than_the_hub_states_are_refused(hub: Hub, unseen: Store, name: str) -> None:
+    found = hub.listing()
+    hub.listing = lambda: found  # type: ignore[method-assign]
+    right = hub.files[name]
+    hub.files[name] = right[::-1]
+    with pytest.raises(Corrupt, match=name):
+        fetch(unseen, "toy", hub_endpoint=hub.endpoint)
+    assert not unseen.folder("toy").exists()
+    hub.files[name] = right
+    assert fetch(unseen, "toy", hub_endpoint=hub.endpoint) == "fetched"
+
+
+def test_a_repository_without_safetensors_is_refused(hub: Hub, unseen: Store) -> None:
+    del hub.files["model.safetensors"]
+    with pytest.raises(Corrupt, match=r"holds no config\.json with safetensors"):
+        fetch(unseen, "toy", hub_endpoint=hub.endpoint)
+
+
+def test_a_hub_that_cannot_be_asked(unseen: Store, hub: Hub) -> None:
+    with pytest.raises(Unavailable, match=r"could not be asked about somebody/toy .*check the network"):
+        fetch(unseen, "toy", hub_endpoint="http://127.0.0.1:9")
+    with pytest.raises(Unavailable, match="could not be asked"):
+        fetch(unseen, "toy", hub_endpoint=f"{hub.endpoint}/elsewhere")
+
+
+def test_a_model_that_comes_with_the_project(toy: Entry, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(fetching, "PROJECT", tmp_path / "clone")
+    samples = tmp_path / "clone" / "samples" / "toy"
+    samples.mkdir(parents=True)
+    files = tuple(replace(file, origin=file.name) for file in toy.files)
+    store = store_of(replace(toy, source=ProjectSource("samples/toy"), files=files), tmp_path)
+    with pytest.raises(Unavailable, match=r"weights\.bin is missing; this model comes with a clone"):
+        fetch(store, "toy")
+    for name, content in CONTENT.items():
+        (samples / name).write_bytes(content)
+    assert fetch(store, "toy") == "fetched"
+    assert (store.open("toy") / "weights.bin").read_bytes() == CONTENT["weights.bin"]
+    shutil.rmtree(store.root)
+    (samples / "config.json").write_bytes(CONTENT["config.json"][::-1])
+    with pytest.raises(Corrupt, match=r"config\.json is damaged"):
+        fetch(store, "toy")
+    assert nothing_half(store)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import signal
@@ -14,11 +15,12 @@ from pathlib import Path
 import pytest
 import torch
 
-from models import four_bits
+from models import derived, four_bits
 from models.errors import Corrupt, Unavailable
 from models.four_bits import four_bit_folder, make_four_bits, needed_bytes
-from rpiq import Progress, load
+from rpiq import Progress, load, pipeline
 from rpiq.linear import QuantLinear
+from tests.assistant.seers import write_cogvlm2
 from tests.models.tiny import write_gguf, write_text
 
 ROOT = Path(__file__).parents[2]
@@ -141,3 +143,52 @@ def test_errors_are_the_stores(source: Path, tmp_path: Path) -> None:
     (source / "second.gguf").touch()
     with pytest.raises(Corrupt, match="instead of one"):
         make_four_bits(source)
+
+
+@pytest.fixture
+def sees(tmp_path: Path) -> Path:
+    return write_cogvlm2(tmp_path / "store" / "sees")
+
+
+def test_a_model_that_sees_is_calibrated_on_pictures_with_questions(
+    sees: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """rpiq's part is its own tests' affair; here it is what it is asked, and what is made of its folder."""
+    asked: list[tuple[object, ...]] = []
+
+    def quantize(*arguments: object, **_: object) -> None:
+        asked.append(arguments)
+        shutil.copytree(sees, str(arguments[1]))
+
+    monkeypatch.setattr(pipeline, "quantize", quantize)
+    monkeypatch.setattr(four_bits, "PICTURES", tmp_path / "calibration.jsonl")
+    with pytest.raises(Unavailable, match=r"calibration\.jsonl is missing, which calibrates sees"):
+        make_four_bits(sees)
+    (tmp_path / "calibration.jsonl").touch()
+    folder = make_four_bits(sees)
+    assert folder == four_bit_folder(sees) == sees.parent / four_bits.FOLDER / "sees"
+    assert [(source, file) for source, _, _, file in asked] == [(sees, tmp_path / "calibration.jsonl")]
+    (sees / "config.json").write_text((sees / "config.json").read_text() + " ")
+    assert four_bit_folder(sees) is None
+
+
+@pytest.mark.parametrize(
+    ("width", "tower", "group"), [(4096, 1792, 128), (192, 128, 64), (256, 96, 32), (128, 128, 128)]
+)
+def test_groups_are_as_large_as_all_rows_allow(tmp_path: Path, width: int, tower: int, group: int) -> None:
+    values = {"hidden_size": width, "intermediate_size": 2 * width, "vision_config": {"hidden_size": tower}}
+    (tmp_path / "config.json").write_text(json.dumps(values))
+    (tmp_path / "model.safetensors").touch()
+    assert four_bits._settings(tmp_path).scheme.group_size == group
+
+
+def test_what_was_sealed_is_not_hashed_again_until_it_changes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "weights").write_bytes(b"1234")
+    derived.seal(tmp_path, "x")
+    with monkeypatch.context() as patch:
+        patch.setattr(derived, "sha256", None)  # would fail if it were asked
+        assert derived.is_whole(tmp_path, "x")
+    times = (tmp_path / "weights").stat()
+    (tmp_path / "weights").write_bytes(b"1235")
+    os.utime(tmp_path / "weights", ns=(times.st_atime_ns, times.st_mtime_ns))
+    assert not derived.is_whole(tmp_path, "x")

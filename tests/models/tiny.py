@@ -33,4 +33,4 @@ def write_entry(shelf: Shelf, folder: Path, layers: int = 2) -> Entry:
     content = write_gguf(folder, layers).read_bytes()
     file = ModelFile("tiny.gguf", "tiny_model/tiny.gguf", len(content), sha256(content))
     source = shelf.add({file.name: content}, package="tiny-model")
-    return Entry("tiny", "language", ("en",), "MIT", "here", source, (file,), 1_000, ("tiny",))
+    return Entry("tiny", "language", ("en",), "MIT", "here", source, (file,), 1_000, ("tiny",), "setup")

@@ -29,8 +29,8 @@ BOOKS = ("Emma", "Ulysses", "The Odyssey")
 COLOURS = ("red", "lime", "blue")
 
 
-def write_vision_model(folder: Path) -> Path:
-    """A LLaVA whose answers depend on the picture and on the question."""
+def write_vision_model(folder: Path, wider: int = 1) -> Path:
+    """A LLaVA whose answers depend on the picture and on the question; all of it so many times `wider`."""
     vocabulary = {"<s>": 0, "</s>": 1, "<unk>": 2, "<image>": 3}
     vocabulary |= {letter: 4 + number for number, letter in enumerate(string.printable)}
     tokenizer = Tokenizer(models.WordLevel(vocabulary, unk_token="<unk>"))  # noqa: S106 - no password
@@ -46,12 +46,17 @@ def write_vision_model(folder: Path) -> Path:
         chat_template=TEMPLATE,
     ).save_pretrained(folder)
     seeing = CLIPVisionConfig(
-        hidden_size=16, intermediate_size=32, num_hidden_layers=2, num_attention_heads=2, image_size=8, patch_size=4
+        hidden_size=16 * wider,
+        intermediate_size=32 * wider,
+        num_hidden_layers=2,
+        num_attention_heads=2,
+        image_size=8,
+        patch_size=4,
     )
     writing = LlamaConfig(
         vocab_size=len(vocabulary),
-        hidden_size=32,
-        intermediate_size=64,
+        hidden_size=32 * wider,
+        intermediate_size=64 * wider,
         num_hidden_layers=2,
         num_attention_heads=2,
         max_position_embeddings=512,

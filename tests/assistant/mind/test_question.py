@@ -34,6 +34,21 @@ from assistant.mind.question import KINDS, LONGEST_QUESTION, understand
         ("How many calories per serving?", "count"),
         ("How much sugar is in one serving?", "amount"),
         ("What colour is my bag?", "eyes"),
+        ("What does she look like?", "eyes"),
+        ("What is around me?", "scene"),
+        ("What's in front of me?", "scene"),
+        ("What do you see?", "scene"),
+        ("What is in this picture?", "scene"),
+        ("Please describe this.", "scene"),
+        ("What does the sign in front of me say?", "read"),
+        ("Is it safe to cross?", "safety"),
+        ("Can I cross the road now?", "safety"),
+        ("How far is it?", "safety"),
+        ("How far is it to London?", "open"),
+        ("Is it safe to eat?", "whether"),
+        ("Who is this man?", "person"),
+        ("How old is she?", "person"),
+        ("Who is this book by?", "author"),
         ("Is this review positive?", "sentiment"),
         ("What are the cooking instructions for the lasagna?", "instructions"),
         ("What is the barcode?", "barcode"),
@@ -45,7 +60,7 @@ def test_kinds(text: str, kind: str) -> None:
 
 
 def test_every_kind_is_answered_somewhere() -> None:
-    elsewhere = {"read", "whether", "eyes", "sentiment", "barcode"}
+    elsewhere = {"read", "whether", "eyes", "scene", "safety", "person", "sentiment", "barcode"}
     assert {kind for kind, _ in KINDS} - elsewhere <= set(FINDERS)
 
 
