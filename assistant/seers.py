@@ -164,7 +164,7 @@ def open_seer(folder: Path, nf4: bool = False) -> CogVLM2Seer | TransformersSeer
     try:
         if is_cogvlm2(folder):
             model = open_model(folder, where.device, where.dtype, low_memory=_card_is_small(folder))
-            return CogVLM2Seer(model, CogVLM2Processor.from_pretrained(folder, model.config))
+            return CogVLM2Seer(model, CogVLM2Processor.from_pretrained(folder))
         _check_that_it_sees(folder)
         processor = read_processor(folder)
         return TransformersSeer(

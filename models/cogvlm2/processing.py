@@ -80,13 +80,10 @@ class CogVLM2Processor(ProcessorMixin):
         )
 
     @classmethod
-    def from_pretrained(  # type: ignore[override]
-        cls, pretrained_model_name_or_path: str | Path, config: CogVLM2Config | None = None, **_: Any
-    ) -> CogVLM2Processor:
+    def from_pretrained(cls, pretrained_model_name_or_path: str | Path, **_: Any) -> CogVLM2Processor:  # type: ignore[override]
         """The processor of a folder, published or written by `save_pretrained`. The options of transformers, which are about
         networks and foreign code, are not needed.
 
-        config: the model's, for a published folder, which holds no processor; read from there if left out.
         Corrupt when a file is missing or damaged; Unsuitable for another model.
         """
         path = Path(pretrained_model_name_or_path)
@@ -97,7 +94,7 @@ class CogVLM2Processor(ProcessorMixin):
             line = " ".join(str(error).split())
             raise Corrupt(f"{path} holds no tokenizer that can be read ({line}); get the model again") from error
         if not (path / "processor_config.json").is_file():
-            return cls.for_config(config or folder.read_config(path, quantized=True)[0], tokenizer)
+            return cls.for_config(folder.read_config(path, quantized=True)[0], tokenizer)
         processor: CogVLM2Processor = cls.from_args_and_dict(
             [tokenizer], folder.read_json(path / "processor_config.json")
         )
