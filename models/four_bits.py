@@ -34,8 +34,9 @@ CALIBRATION = "c4"
 """A text that comes with rpiq."""
 PICTURES = PROJECT / "samples" / "covers" / "calibration.jsonl"
 """Pictures with questions that come with the project, for models that see."""
-PICTURE_SETTINGS = QuantizationConfig(scheme=Scheme(bits=4, group_size=128), samples=64)
-"""The group is as large as the model's rows allow: all rows of CogVLM2-19B can be cut into 128."""
+PICTURE_SETTINGS = QuantizationConfig(scheme=Scheme(bits=4, group_size=128), samples=64, distill_steps=0)
+"""The group is as large as the model's rows allow: all rows of CogVLM2-19B can be cut into 128. Without stage 3, which would hold
+17 GB of the 19B at once, and gained nothing on the micro model (docs/results/micro-cogvlm2.md)."""
 _MAKING_SEEING = 1
 """Bytes on the disk per byte of the safetensors, at most: a third of result twice for a moment, and the activations."""
 _MAKING, _CONVERTING = 4, 3
