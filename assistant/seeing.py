@@ -6,6 +6,7 @@ models are asked is in `seers.py`, what is asked and what becomes of the answer 
 
 from __future__ import annotations
 
+import atexit
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
@@ -20,6 +21,9 @@ from assistant.engines import Style
 from assistant.errors import AssistantError, EngineError, QuestionError
 from assistant.eyes import Photo
 from models.errors import PromptError
+
+_LEAVE_SECONDS = 3.0
+"""Most that the end of the program waits for models to leave off; they take a tenth of a second, a busy machine longer."""
 
 
 class StoppedError(Exception):
@@ -115,6 +119,7 @@ class SeeingModel:
         """
         answering = Answering()
         arguments = (answering, Image.fromarray(photo.pixels), question, tuple(history), style)
+        _unfinished.add(answering)
         # Whoever ends the program does not wait for an answer.
         threading.Thread(target=self._work, args=arguments, name="seeing", daemon=True).start()
         return answering
@@ -140,11 +145,26 @@ class SeeingModel:
             finally:
                 self._now = None
         answering.leave(failure)
+        _unfinished.discard(answering)
 
     def _look_up(self, *_: object) -> None:
         """Before a module computes. Modules without parts of their own are the finest steps there are."""
         if self._now is not None and self._now.stopped:
             raise StoppedError
+
+
+_unfinished: set[Answering] = set()
+
+
+def _leave_off() -> None:
+    """At the end of the program: a thread that is still computing then would tear the process down with an abort."""
+    for answering in tuple(_unfinished):
+        answering.stop()
+    for answering in tuple(_unfinished):
+        answering.wait(_LEAVE_SECONDS)
+
+
+atexit.register(_leave_off)
 
 
 def open_eye(folder: Path, threads: int, nf4: bool = False) -> SeeingModel:

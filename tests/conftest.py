@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,9 @@ from models.errors import ModelError
 from models.store import Store
 
 SHARED_VARIABLE = "RPIQ_ASSISTANT_SHARED"
+
+# Started in the background by a shell, we and all our children would not hear Ctrl-C, which tests send to children.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(scope="session")

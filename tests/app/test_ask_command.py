@@ -139,7 +139,7 @@ def test_ctrl_c_while_the_picture_is_looked_at_ends_it_at_once() -> None:
     process.send_signal(signal.SIGINT)
     interrupted = time.perf_counter()
     _, said = process.communicate(timeout=60)
-    assert time.perf_counter() - interrupted < 3  # most of it is Python's own way out
+    assert time.perf_counter() - interrupted < 8  # most of it is Python's own way out
     assert process.returncode == 130
     assert said.endswith("assistant: interrupted\n")
 
