@@ -11,8 +11,10 @@ from typing import Any
 import pytest
 import torch
 
-from models.cogvlm2 import CogVLM2ForConditionalGeneration, CogVLM2Processor, ImageSession
+from models.cogvlm2 import CogVLM2Config, CogVLM2ForConditionalGeneration, CogVLM2Processor, ImageSession
 from rpiq import layout
+from rpiq.blocks import LinearInfo
+from rpiq.budget import packed_bytes
 from rpiq.calibration import Calibration
 from rpiq.cli import main
 from rpiq.config import PartSettings, QuantizationConfig, Scheme
@@ -26,7 +28,7 @@ from rpiq.plots import plots
 from rpiq.report import page
 from rpiq.result import Progress, Report
 from rpiq.weights import Weights
-from tests.models.cogvlm2.tiny import byte_tokenizer, picture, processor_of, tiny_config, tiny_model
+from tests.models.cogvlm2.tiny import byte_tokenizer, picture, processor_of, tiny_model
 from tests.rpiq.tiny import CONFIGS, write_model
 
 SIZES = {"hidden_size": 64, "intermediate_size": 96, "max_position_embeddings": 512}
@@ -308,11 +310,20 @@ def test_the_dry_run_lists_the_parts(source: Path, questions: Path, capsys: pyte
     assert not Path("never").exists()
 
 
-def test_the_19b_has_the_stacks_that_its_tensors_have() -> None:
+def test_the_19b_takes_less_than_11_8_gb_on_the_disk() -> None:
+    """Every Linear of the three stacks in 4 bits, groups of 128; everything else in bfloat16."""
     with torch.device("meta"):
-        model = CogVLM2ForConditionalGeneration(tiny_config())
-    assert [stack.path for stack in model.rpiq_stacks] == [
-        "model.vision.transformer.layers",
-        "model.vision.linear_proj",
-        "model.layers",
-    ]
+        model = CogVLM2ForConditionalGeneration(CogVLM2Config())
+    stacks = [stack.path for stack in model.rpiq_stacks]
+    assert stacks == ["model.vision.transformer.layers", "model.vision.linear_proj", "model.layers"]
+    size = 0
+    linears = {name: module for name, module in model.named_modules() if isinstance(module, torch.nn.Linear)}
+    packed = {name: module for name, module in linears.items() if name.startswith(tuple(stacks))}
+    assert linears.keys() - packed.keys() == {"lm_head"}
+    for name, parameter in model.named_parameters():
+        linear = packed.get(name.removesuffix(".weight"))
+        if linear is None:
+            size += 2 * parameter.numel()
+        else:
+            size += packed_bytes(LinearInfo(name, name, linear.out_features, linear.in_features), Scheme(4, 128))
+    assert 11.6e9 < size < 11.8e9
