@@ -76,7 +76,7 @@ def test_it_answers_as_well_in_the_four_bits_of_setup(tmp_path: Path) -> None:
 
 def test_a_spoken_question_is_answered(store: Store, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     row = asked_about_the_first_cover()["colour"]
-    write_wav(tmp_path / "question.wav", list(Engines(store).speaker.speak("What colour is the cover?", 1.0)))
+    write_wav(tmp_path / "question.wav", list(Engines(store).speaker.speak("What is the colour of the cover?", 0.9)))
     options = ["ask", "--silent", "--image", str(COVERS / row["image"]), "--audio", str(tmp_path / "question.wav")]
     assert main([*options, "--picture-model", str(MODEL), "--json", "-"]) == 0
     record = json.loads(capsys.readouterr().out)
