@@ -167,18 +167,39 @@ def think(question: Question, seen: Seen, engines: Engines, history: Sequence[tu
 
     What the reader cannot answer is asked of the picture model, where the profile has one; `history` is for it.
     """
+    return joined(list(think_aloud(question, seen, engines, history)))
+
+
+def think_aloud(
+    question: Question, seen: Seen, engines: Engines, history: Sequence[tuple[str, str]] = ()
+) -> Iterator[Answer]:
+    """As `think`, part by part: the picture model's sentences as they are written."""
     page = seen.page
     if page is None or not engines.sees:
-        return _think_reading(question, seen, engines)
-    if sight.is_visual(question) and seen.quality.usable and looks_like_medicine(page):
-        return sight.read_medicine(question, page)
-    if not sight.may_look(question, page, seen.quality):
-        return _think_reading(question, seen, engines)
-    if not sight.is_visual(question):
-        given = _think_reading(question, seen, engines)
-        if not sight.leaves_room(question, page, given):
-            return given
-    return sight.ask_eye(question, seen.photo, page, seen.quality, engines.eye, history)
+        yield _think_reading(question, seen, engines)
+    elif sight.is_visual(question) and seen.quality.usable and looks_like_medicine(page):
+        yield sight.read_medicine(question, page)
+    elif not sight.may_look(question, page, seen.quality):
+        yield _think_reading(question, seen, engines)
+    else:
+        given = None if sight.is_visual(question) else _think_reading(question, seen, engines)
+        if given is None or sight.leaves_room(question, page, given):
+            yield from sight.ask_eye(question, seen.photo, page, seen.quality, engines.eye, history)
+        else:
+            yield given
+
+
+def joined(parts: Sequence[Answer]) -> Answer:
+    """The parts of one answer as one."""
+    if len(parts) == 1:
+        return parts[0]
+    return Answer(
+        " ".join(part.text for part in parts),
+        all(part.abstained for part in parts),
+        next((part.reason for part in parts if part.reason), ""),
+        tuple(dict.fromkeys(line for part in parts for line in part.evidence)),
+        " ".join(part.seen for part in parts if part.seen),
+    )
 
 
 def _think_reading(question: Question, seen: Seen, engines: Engines) -> Answer:

@@ -88,49 +88,65 @@ def ask_eye(
     quality: Quality,
     eye: VisionLanguageModel,
     history: Sequence[tuple[str, str]],
-) -> Answer:
-    """What the model says of the picture, as the reader saw it: upright and bright; errors as of its stream."""
+) -> Iterator[Answer]:
+    """What the model says of the picture, as the reader saw it: upright and bright.
+
+    An Answer for each sentence, as soon as it is written; errors as of the model's stream.
+    """
+    said = ""
     stream = eye.ask(_upright(brighten(photo), page.turned), question.text, history, style(question))
+    hint = next((finding.reason for finding in quality.findings if finding.kind == "dark"), "")
+    hedged = False
+    begun = False
     try:
-        said = sentences(stream)
+        for said in sentences(stream):
+            if not begun and (not any(map(str.isalnum, said)) or _DOES_NOT_KNOW.match(said)):
+                break
+            part = _worded(said, page, quality, question, hedged)
+            hedged = hedged or part.text.startswith(AS_SEEN.format(""))
+            begun = True
+            yield part
     finally:
         stream.stop()
-    hint = next((f" {finding.reason}" for finding in quality.findings if finding.kind == "dark"), "")
-    if not any(map(str.isalnum, said)) or _DOES_NOT_KNOW.match(said):
+    if not begun:
         offered = f" {could_read(page.text)}" if page.lines else ""
-        return Answer(f"{CANNOT_TELL}{offered}{hint}", True, "the picture model cannot tell", page.lines, said)
-    text, reason, lines = _worded(said, page, quality, question)
-    return Answer(f"{text}{hint}", False, reason, lines, said)
+        yield Answer(f"{CANNOT_TELL}{offered}", True, "the picture model cannot tell", page.lines, said)
+    if hint:
+        yield Answer(hint, not begun, "" if begun else "the picture model cannot tell", ())
 
 
-def _worded(said: str, page: Page, quality: Quality, question: Question) -> tuple[str, str, tuple[Line, ...]]:
-    """The words, a reason for doubt, and the lines they stand in."""
+def _worded(said: str, page: Page, quality: Quality, question: Question, hedged: bool) -> Answer:
+    """A sentence of the model in words to be spoken; `hedged` when it was said already that it is only what is seen."""
     sentence = said if _ENDS.search(said) else f"{said}."
     sentence = sentence[0].upper() + sentence[1:]
+    as_seen = sentence if hedged else AS_SEEN.format(sentence)
     differs = disagreement(said, page, question)
     if differs and not set(differs.lines) & set(quality.cut_lines):
         thing = next((f" on the {thing}" for thing in _THINGS if question.asks(thing)), "")
         warning = DISAGREE.format(said=differs.said, read=plain(differs.read), where=thing)
         alone = plain(differs.said).lower() == plain(said).lower()
-        text = warning if alone else f"{AS_SEEN.format(sentence)} {warning}"
-        return text, "the readings disagree", differs.lines
+        text = warning if alone else f"{as_seen} {warning}"
+        return Answer(text, False, "the readings disagree", differs.lines, said)
     printed = evidence(plain(said), page)
-    return (sentence if printed else AS_SEEN.format(sentence)), "", printed
+    return Answer(sentence if printed else as_seen, False, "", printed, said)
 
 
-def sentences(pieces: Iterable[str], most: int = MOST_SENTENCES) -> str:
-    """The first sentences of an answer, taking no more pieces than it needs to know them; a last one cut short is left out."""
+def sentences(pieces: Iterable[str], most: int = MOST_SENTENCES) -> Iterator[str]:
+    """The first sentences of an answer, each as soon as it is known to be whole; a last one cut short is left out."""
     text = ""
+    given = 0
     for piece in pieces:
         text += piece
         body, *rest = _NEXT_TURN.split(text.lstrip(), maxsplit=1)
         whole = _parts(body)
-        if rest or len(whole) > most:
-            return " ".join(whole[:most])
-    whole = _parts(text)
-    if len(whole) > 1 and not _ENDS.search(whole[-1]):
-        whole.pop()
-    return " ".join(whole)
+        for sentence in whole[given : None if rest else -1][: most - given]:
+            given += 1
+            yield sentence
+        if rest or given == most:
+            return
+    for sentence in _parts(text)[given:]:
+        if not given or _ENDS.search(sentence):
+            yield sentence
 
 
 def _parts(text: str) -> list[str]:
