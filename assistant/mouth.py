@@ -44,10 +44,19 @@ class Saying:
 class Mouth:
     """Says one thing at a time on one loudspeaker."""
 
-    def __init__(self, speak: Speak, loudspeaker: Loudspeaker, workers: Workers, speed: float) -> None:
+    def __init__(
+        self,
+        speak: Speak,
+        loudspeaker: Loudspeaker,
+        workers: Workers,
+        speed: float,
+        note: Callable[[str, str], None] = lambda kind, text: None,
+    ) -> None:
+        """`note` hears of what is said and signalled."""
         self._speak = speak
         self._loudspeaker = loudspeaker
         self._workers = workers
+        self._note = note
         self.speed = speed
         self.earcons = True
         self.saying: Saying | None = None
@@ -65,27 +74,39 @@ class Mouth:
         self._preparing: dict[str, int] = {}
 
     def say(self, sentences: Sequence[str], kind: Kind = "answer", rest: Sequence[str] = (), open_: bool = False) -> None:
-        """Say these from now on, in place of whatever was being said."""
+        """Say these from now on, in place of whatever was being said; a notice is heard to its end before."""
+        saying = Saying(self._parted(sentences), kind, rest=list(rest), open=open_)
+        if kind != "notice":
+            self.last = saying
+        if self.saying is not None and self.saying.kind == "notice" and kind != "notice" and not self.paused:
+            self._interrupted = saying
+            return
         self.stop()
-        self.saying = Saying([part for each in sentences for part in pieces(each)], kind, rest=list(rest), open=open_)
+        self.saying = saying
         self._fill()
         if kind != "notice":
-            self.last = self.saying
             self._drop_prepared()
 
     def add(self, sentences: Sequence[str], close: bool = True) -> None:
-        """Go on with these after what is being said."""
-        if self.saying is not None:
-            self.saying.sentences += [part for each in sentences for part in pieces(each)]
-            self.saying.open = not close
-            self._fill()
+        """Go on with these after what was said last."""
+        if self.last is not None:
+            self.last.sentences += self._parted(sentences)
+            self.last.open = not close
+            self._advance()
 
     def notice(self, text: str) -> None:
         """Say this at once, and then go on with the sentence that was interrupted."""
-        before = self.saying if self.saying is not None and self.saying.kind != "notice" else self._interrupted
-        waiting = self.saying.sentences[self.saying.at :] if self.saying and self.saying.kind == "notice" else []
+        now = self.saying
+        waiting = now.sentences[now.at :] if now and now.kind == "notice" else []
+        before = self._interrupted if waiting else now
         self.say([*waiting, text], "notice")
         self._interrupted = before
+
+    def _parted(self, sentences: Sequence[str]) -> list[str]:
+        parts = [part for each in sentences for part in pieces(each)]
+        for part in parts:
+            self._note("says", part)
+        return parts
 
     def prepare(self, text: str) -> None:
         """Have its first sentence made, because it will probably be said soon."""
@@ -100,6 +121,7 @@ class Mouth:
 
     def signal(self, name: EarconName) -> None:
         """An earcon, at once."""
+        self._note("signal", name)
         if self.earcons:
             self._loudspeaker.cue(earcon(name))
 

@@ -107,3 +107,56 @@ def barcodes(codes: Sequence[tuple[str, str]]) -> str:
     """Codes as (format, content); digits are parted so that they are said one by one."""
     said = [f"{name}: {' '.join(text) if text.isdigit() else text}." for name, text in codes]
     return " ".join(said)
+
+READY = "Ready."
+GONE_WRONG = "Something went wrong in me. Please ask again."
+HEARD_NOTHING = "I heard nothing. Please say it again, a little nearer."
+STILL_WORKING = "I am still working on it."
+TOOK_TOO_LONG = "That took too long, so I stopped. Please ask again."
+NO_PICTURE = "I get no picture from the camera. Check that it is connected."
+CAMERA_IS_OFF = "The camera is off. To switch it on, say: camera on."
+CAMERA_NOW_OFF = "The camera is off."
+CAMERA_NOW_ON = "The camera is on."
+FORGOTTEN = "Everything is forgotten."
+NOTHING_SAID_YET = "I have not said anything yet."
+NO_MORE = "There is no more."
+THERE_IS_MORE = "There is more."
+AT_THE_END = "That was the end."
+AT_THE_START = "That is the beginning."
+NOTHING_TO_SPELL = "There is nothing to spell yet."
+NO_NUMBERS = "There are no numbers in it."
+NO_HEADINGS = "I find no headings here."
+NOTHING_TO_COMPARE = "I have only one picture. Show me another one, and ask again."
+DID_YOU_SAY = "Did you say: {}? Say yes or no."
+ALL_RIGHT = "All right."
+NOT_UNDERSTOOD_NO = "All right. What did you say?"
+FASTEST_ALREADY = "That is as fast as I speak."
+SLOWEST_ALREADY = "That is as slowly as I speak."
+LOUDEST_ALREADY = "That is as loud as I am."
+QUIETEST_ALREADY = "That is as quiet as I am."
+SAVED = "Saved in the folder {}."
+NOTHING_TO_SAVE = "There is nothing to save yet."
+NO_BATTERY = "I find no battery in this machine."
+TIME = "It is {}, {}."
+BATTERY = "The battery is at {} percent{}."
+SHOW_THE_PAGE = "Show me the page."
+NEXT_PAGE = "Show me the next page."
+PAGE = "Page {}."
+PAGES_KEPT = "I have {} in memory. Ask about them, or say: forget everything."
+NO_PAGES = "I have read no page yet."
+BACK = {
+    "microphone": "I can hear you again.",
+    "loudspeaker": "You can hear me again.",
+    "camera": "I can see again.",
+}
+"""Said when a lost device works again."""
+HELP = (
+    "Ask what you want to know about what is in front of the camera, for example: what does it say, or: when does it expire. "
+    "Say stop, repeat, more, slower, faster, spell that, or next, at any time. "
+    "Say: read everything, guide me, read a document, compare with the last picture, or camera off. "
+    "Say forget everything, and I keep nothing. I am no mobility aid, and I can be wrong: ask a person where it matters."
+)
+PRIVACY = (
+    "Everything stays on this machine. Pictures and sound are only in its memory, and nothing is written down unless you say: save this. "
+    "Say forget everything, and it is gone."
+)

@@ -120,6 +120,13 @@ class Engines:
             for done in [pool.submit(self._warm, name) for name in names]:
                 done.result()
 
+    def leave_off(self) -> None:
+        """Nobody waits for the picture model any more; what it was writing ends."""
+        if "eye" in self._opened:
+            from assistant.seeing import stop_all
+
+            stop_all()
+
     def names(self) -> str:
         """The models in use, for the record: "whisper-tiny.en, ..."."""
         entries = self._store.catalogue.profile(self.profile)

@@ -156,10 +156,15 @@ class SeeingModel:
 _unfinished: set[Answering] = set()
 
 
-def _leave_off() -> None:
-    """At the end of the program: a thread that is still computing then would tear the process down with an abort."""
+def stop_all() -> None:
+    """End every answer that is being written."""
     for answering in tuple(_unfinished):
         answering.stop()
+
+
+def _leave_off() -> None:
+    """At the end of the program: a thread that is still computing then would tear the process down with an abort."""
+    stop_all()
     for answering in tuple(_unfinished):
         answering.wait(_LEAVE_SECONDS)
 

@@ -166,6 +166,21 @@ def understand(text: str) -> Question:
     return Question(plain, named.group(1).lower() if named else "", kind, _keys(plain, kind))
 
 
+_ASKING = re.compile(
+    r"^\W*(what|which|who|whose|where|when|why|how|is|are|was|were|does|do|did|can|could|will|would|has|have|should"
+    r"|tell|read|find|describe|show|look|say|give|explain|any|ask)\b",
+    re.IGNORECASE,
+)
+
+
+def sounds_meant(text: str) -> bool:
+    """Whether words that nobody was called for sound like a question, and not like talk in the room."""
+    plain = " ".join(text.split())
+    while (shorter := _POLITE.sub("", plain)) != plain and shorter.strip(" ?.!"):
+        plain = shorter.strip()
+    return _ASKING.match(plain) is not None or any(pattern.search(plain) for kind, pattern in _PATTERNS if kind != "whether")
+
+
 def _keys(text: str, kind: str) -> tuple[tuple[str, ...], ...]:
     words = re.findall(r"[^\W_]+(?:['’-][^\W_]+)*", text.lower())
     content = [word for word in words if word not in _STOP and len(word) > 1]
