@@ -11,6 +11,7 @@ from assistant import gate
 from assistant.events import Finished, Made
 from assistant.eyes import Photo
 from assistant.guidance import Direction, Guide
+from assistant.looking import same_scene
 from assistant.page import Box
 from assistant.ports import Camera, Workers
 from assistant.profiles import Engines
@@ -24,6 +25,7 @@ class Aiming:
         self._workers = workers
         self._engines = engines
         self._guide: Guide | None = None
+        self._unlike: Photo | None = None
         self._until = 0.0
         self._task: int | None = None
         self.direction: Direction | None = None
@@ -39,9 +41,10 @@ class Aiming:
         """Seconds until it is given up."""
         return max(0.0, self._until - now) if self.on else 0.0
 
-    def start(self, now: float, limit: float) -> None:
-        """Begin; after `limit` seconds it is given up."""
+    def start(self, now: float, limit: float, unlike: Photo | None = None) -> None:
+        """Begin; after `limit` seconds it is given up. Frames like `unlike` (the page read before) are not looked at."""
         self.stop()
+        self._unlike = unlike
         self._guide = Guide()
         self._until = now + limit
 
@@ -49,14 +52,14 @@ class Aiming:
         """Enough; no frame is kept."""
         if self._task is not None:
             self._workers.cancel(self._task)
-        self._task = self._guide = self.direction = self.photo = None
+        self._task = self._guide = self.direction = self.photo = self._unlike = None
 
     def step(self, now: float) -> bool:
         """Look at the newest frame, unless one is being looked at; False when it is over."""
         if now >= self._until:
             self.stop()
         photo = self._camera.newest() if self.on and self._task is None else None
-        if photo is not None:
+        if photo is not None and not (self._unlike and same_scene(self._unlike, photo)):
             self._task = self._workers.start("look", lambda: self._find(photo))
         return self.on
 

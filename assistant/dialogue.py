@@ -15,7 +15,7 @@ from typing import Literal
 
 from assistant.aiming import Aiming
 from assistant.ask import Seen, look
-from assistant.errors import AssistantError
+from assistant.errors import AssistantError, VoiceError
 from assistant.events import (
     DeviceBack,
     DeviceLost,
@@ -68,6 +68,12 @@ PAUSED_SECONDS = 300.0
 """How long a reading that was paused is kept."""
 KEPT_SECONDS = 600.0
 """After this time without a word, pictures, answers and pages are forgotten."""
+AIM_EVERY = 0.4
+"""Seconds between two frames that are looked at while somebody aims."""
+AIM_SECONDS, PAGE_SECONDS = 20.0, 60.0
+"""How long somebody is helped to aim after a bad picture, and for a page that was announced."""
+MOST_TRIES = 2
+"""Better pictures that are asked for before it is left at what was said."""
 SPEED_STEP, VOLUME_STEP = 0.25, 0.15
 DESTRUCTIVE = ("forget", "camera_off")
 """What is asked back when it was not heard well."""
@@ -102,14 +108,16 @@ class Turn:
     sound: Sound | None
     called: bool
     """By the wake word, the button or in writing, or following an answer at once: it is meant for the assistant."""
-    interrupts: bool = False
-    """Something was being said at the time."""
     committed: bool = False
     """It is known to be whole; before that nothing of it may be noticed."""
     utterance: Utterance | None = None
     intent: Intent | None = None
+    looked: bool = False
+    """The picture was chosen; it is not looked for a second time, though the hand that holds it moves on."""
     seen: Seen | None = None
     """The picture it is answered from."""
+    tries: int = 0
+    """How often a better picture was asked for."""
     parts: list[Answer] = field(default_factory=list)
     given: int = 0
     """Parts that are being said."""
@@ -140,7 +148,7 @@ class Dialogue:
         self._ahead = ahead
         self.state: State = "asleep"
         self.mouth = Mouth(speak, world.loudspeaker, world.workers, preferences.voice.speed, note)
-        self.lookout = Lookout(world.camera, world.workers, lambda photo: look(photo, engines))
+        self.lookout = Lookout(world.camera, world.workers, world.clock, lambda photo: look(photo, engines))
         self.aiming = Aiming(world.camera, world.workers, engines)
         self._timers: dict[str, float] = {}
         self._lost: dict[DeviceName, str] = {}
@@ -185,6 +193,9 @@ class Dialogue:
 
     def say(self, text: str) -> None:
         """Say something that nobody asked for."""
+        if self.state == "hearing":
+            self._later.append(text)
+            return
         self.mouth.notice(text)
         if self.state == "asleep":
             self._become("speaking")
@@ -207,7 +218,7 @@ class Dialogue:
             case SpeechEnded(sound=sound):
                 self._end_hearing(sound)
             case Typed(text=text):
-                self._take(Turn(None, True, self.mouth.saying is not None, True, Utterance(text, 1.0)))
+                self._submit(Utterance(text, 1.0))
             case Played():
                 self.mouth.played(event)
             case Made():
@@ -229,9 +240,10 @@ class Dialogue:
             case "hearing":
                 self._drop(self._coming)
                 self._coming = None
-                self._nothing(Turn(None, False, self._interrupted))
+                self._nothing(Turn(None, False))
             case "life":
-                self.mouth.notice(STILL_WORKING)
+                if self.state == "thinking":
+                    self.mouth.notice(STILL_WORKING)
                 self._set("life", 2 * LIFE_SECONDS)
             case "limit":
                 self._drop(self._turn)
@@ -242,7 +254,10 @@ class Dialogue:
             case "aim":
                 self._aim()
             case "keep":
-                self._forget()
+                if self.state in ("asleep", "attending"):
+                    self._forget()
+                else:
+                    self._set("keep", LIMIT_SECONDS)
 
     # Listening
 
@@ -250,8 +265,7 @@ class Dialogue:
         """The wake word or the button: whatever is being said falls silent, and a question is waited for."""
         self._drop(self._coming)
         self._coming = None
-        self._interrupted = self.mouth.saying is not None
-        if self._interrupted:
+        if self.mouth.saying is not None:
             self.mouth.pause()
         self.mouth.signal("listening")
         self.lookout.watch(self._camera_on)
@@ -263,13 +277,11 @@ class Dialogue:
         if self.state == "asleep":
             if self._preferences.listening.mode != "always":
                 return
-            self._called = False
         if self.state != "attending":
-            self._interrupted = self.mouth.saying is not None
             self._called = False
         if self.mouth.saying is not None:
             self.mouth.pause()
-        self._clear("attend")
+        self._attend_until = self._timers.pop("attend", 0.0)
         self._set("hearing", HEARING_SECONDS)
         self._become("hearing")
         if self._camera_on and self._ahead:
@@ -294,15 +306,14 @@ class Dialogue:
         self._released = False
         self._clear("hearing")
         turn, self._coming = self._coming or self._hear(sound), None
-        if self._called and not self._interrupted:
-            self.mouth.signal("thinking")
+        self.mouth.signal("thinking")
         turn.committed = True
         self._become("thinking")
         self._begin_waiting()
         self._take(turn)
 
     def _hear(self, sound: Sound) -> Turn:
-        turn = Turn(sound, self._called, self._interrupted)
+        turn = Turn(sound, self._called)
         recogniser = self._engines
 
         def work() -> Iterator[object]:
@@ -313,11 +324,11 @@ class Dialogue:
 
     def _give_up_waiting(self) -> None:
         """Nobody said anything."""
-        if self.mouth.saying is not None and self.mouth.paused and self._interrupted:
+        if self._called and self.mouth.saying is not None:
             self.mouth.resume()
             self._become("speaking")
             return
-        if self._called and not self.mouth.paused:
+        if self._called:
             self.mouth.signal("asleep")
         self._sleep()
 
@@ -328,6 +339,14 @@ class Dialogue:
         self._become("asleep")
 
     # A turn
+
+    def _submit(self, utterance: Utterance, intent: Intent | None = None) -> None:
+        """Answer words that need not be heard any more."""
+        if self.mouth.saying is not None:
+            self.mouth.pause()
+        self._become("thinking")
+        self._begin_waiting()
+        self._take(Turn(None, True, True, utterance, intent))
 
     def _take(self, turn: Turn) -> None:
         """Do what can be done for `turn` now, and what may be done of it."""
@@ -353,6 +372,7 @@ class Dialogue:
             if self._doubted(turn, turn.intent):
                 return
         if turn.intent.name in ABOUT_PICTURES:
+            self.mouth.stop()
             self._about_picture(turn)
         else:
             self._turn = None
@@ -369,7 +389,7 @@ class Dialogue:
     def _nothing(self, turn: Turn) -> None:
         """There was a voice or a noise, but nothing to do."""
         self._end_waiting()
-        if turn.interrupts and self.mouth.saying is not None:
+        if self.mouth.saying is not None:
             self.mouth.resume()
             self._become("speaking")
         elif self._turn is not None:
@@ -377,8 +397,11 @@ class Dialogue:
             self._become("thinking")
         elif turn.called and turn.committed:
             self._answer(HEARD_NOTHING)
+        elif self._attend_until > self._world.clock():
+            self._timers["attend"] = self._attend_until
+            self._become("attending")
         else:
-            self._rest()
+            self._sleep()
 
     def _doubted(self, turn: Turn, intent: Intent) -> bool:
         """Ask back before something that cannot be undone, if it was not heard well."""
@@ -399,24 +422,25 @@ class Dialogue:
         if turn.given:
             return
         self.lookout.watch(True)
-        if not self.lookout.begin():
+        turn.looked = turn.looked or self._document or self.lookout.settle()
+        if not turn.looked:
             if "frame" not in self._timers:
                 self._set("frame", 0.1)
                 self._frame_until = self._world.clock() + FRAME_SECONDS
             return
-        if self.lookout.busy:
+        if self.lookout.busy or self.lookout.seen is None:
             return
-        assert self.lookout.seen is not None
         self._think(turn, self.lookout.seen)
         self._give(turn)
 
     def _wait_for_frame(self) -> None:
+        turn = self._turn
         if self.lookout.begin():
-            return
-        if self._world.clock() < self._frame_until:
+            if turn is not None:
+                turn.looked = True
+        elif self._world.clock() < self._frame_until:
             self._set("frame", 0.1)
-        elif self._turn is not None and self.state == "thinking":
-            turn = self._turn
+        elif turn is not None and self.state == "thinking":
             self._finish(turn, self._lost.get("camera", NO_PICTURE))
 
     def _think(self, turn: Turn, seen: Seen) -> None:
@@ -425,17 +449,17 @@ class Dialogue:
         if turn.thinking is not None:
             self._world.workers.cancel(turn.thinking)
         assert turn.intent is not None
-        intent, before, engines, history = turn.intent, self.lookout.before, self._engines, tuple(self._history)
+        intent, engines, history = turn.intent, self._engines, tuple(self._history)
+        before, pages = self.lookout.earlier(seen), tuple(self._pages)
         turn.seen, turn.parts, turn.given, turn.complete = seen, [], 0, False
-        turn.thinking = self._world.workers.start("answer", lambda: reply(intent, seen, before, engines, history))
+        turn.thinking = self._world.workers.start(
+            "answer", lambda: reply(intent, seen, before, pages, engines, history)
+        )
 
     def _give(self, turn: Turn) -> None:
         """Say the parts of the answer that are there and not said yet."""
-        if not turn.committed or self._turn is not turn:
+        if not turn.committed or self._turn is not turn or not turn.intent or not turn.utterance or not turn.seen:
             return
-        assert turn.intent is not None
-        assert turn.utterance is not None
-        assert turn.seen is not None
         for part in turn.parts[turn.given :]:
             most = 10_000 if whole(turn.intent, turn.seen) else self._preferences.answers.sentences
             first, rest = shortened(part.text, most)
@@ -457,15 +481,16 @@ class Dialogue:
     def _conclude(self, turn: Turn) -> None:
         """An answer is whole."""
         assert turn.seen is not None
-        assert turn.utterance is not None
         self._turn = None
         self._given = turn
         abstained = all(part.abstained for part in turn.parts)
         if turn.intent is not None and turn.intent.name == "ask" and not abstained:
             said = " ".join(part.seen for part in turn.parts if part.seen) or " ".join(part.text for part in turn.parts)
             self._history.append((turn.intent.text, said))
-        if abstained and not turn.seen.quality.usable:
-            self._start_aiming(turn, limit=20.0)
+        if turn.seen.quality.usable:
+            self.lookout.note_answered(turn.seen)
+        elif abstained and turn.tries < MOST_TRIES:
+            self._start_aiming(turn, AIM_SECONDS)
 
     def _finish(self, turn: Turn, text: str) -> None:
         """An answer that needs no thought."""
@@ -531,18 +556,18 @@ class Dialogue:
     # Aiming the camera
 
     def _start_aiming(self, turn: Turn | None, limit: float) -> None:
-        """Help to get a better picture, with which `turn` is answered."""
+        """Help to get a better picture, with which `turn` is answered; without one, of the next page."""
         self._aimed_for = turn
-        self.aiming.start(self._world.clock(), limit)
-        self._set("aim", 0.4)
+        self.lookout.watch(True)
+        self.aiming.start(self._world.clock(), limit, self._pages[-1].photo if turn is None and self._pages else None)
+        self._set("aim", AIM_EVERY)
 
     def _aim(self) -> None:
         if not self.aiming.on or not self._camera_on:
             return
-        if not self.aiming.step(self._world.clock()) and self._aimed_for is not None and self.state == "attending":
-            self._rest()
-        if self.aiming.on:
-            self._set("aim", 0.4)
+        if self.mouth.saying is None and self.state not in ("hearing", "thinking"):
+            self.aiming.step(self._world.clock())
+        self._set("aim", AIM_EVERY)
 
     def _directed(self) -> None:
         direction, photo = self.aiming.direction, self.aiming.photo
@@ -557,8 +582,7 @@ class Dialogue:
         turn, self._aimed_for = self._aimed_for, None
         self.lookout.use(photo)
         if turn is not None and turn.intent is not None:
-            again = Turn(None, True, False, True, turn.utterance, turn.intent)
-            self._turn = again
+            self._turn = Turn(None, True, True, turn.utterance, turn.intent, looked=True, tries=turn.tries + 1)
             self._become("thinking")
             self._begin_waiting()
         else:
@@ -570,24 +594,21 @@ class Dialogue:
         seen = self.lookout.seen
         if seen is None or seen.page is None or not seen.quality.usable:
             self.say(seen.quality.spoken if seen else NO_PICTURE)
-            self._start_aiming(None, 60.0)
-            return
-        self._pages.append(seen)
-        self.mouth.say([PAGE.format(len(self._pages)), *sentences_of(seen.page), NEXT_PAGE], "reading")
-        self._speaking()
+        else:
+            self._pages.append(seen)
+            self.mouth.say([PAGE.format(len(self._pages)), *sentences_of(seen.page), NEXT_PAGE], "reading")
+            self._speaking()
+        self._start_aiming(None, PAGE_SECONDS)
 
     # Orders
 
     def _obey(self, intent: Intent) -> None:
         """Do what needs no picture."""
-        if intent.name not in BESIDE and intent.name not in ("pause", "resume", "next", "previous", "repeat", "again"):
-            self.aiming.stop()
         getattr(self, f"_do_{intent.name}")(intent)
 
     def _beside(self, *sentences: str) -> None:
         """Say something short, and go on with what was being said."""
         if self.mouth.saying is not None:
-            self.mouth.paused = False
             self.mouth.notice(" ".join(sentences))
             self._speaking()
         else:
@@ -608,11 +629,10 @@ class Dialogue:
         """Silence, and nothing of what was asked goes on."""
         self.mouth.stop()
         self.aiming.stop()
-        self.lookout.hold(False)
         for turn in (self._coming, self._turn):
             self._drop(turn)
         self._coming = self._turn = self._asked_back = self._aimed_for = None
-        self._page_wanted = False
+        self._page_wanted = self._document = False
         self._end_waiting()
         self._rest()
 
@@ -626,14 +646,14 @@ class Dialogue:
             return
         self.mouth.pause()
         self.mouth.signal("done")
-        self._interrupted = False
         self._called = False
         self._set("attend", PAUSED_SECONDS)
         self._become("attending")
 
     def _do_resume(self, _: Intent) -> None:
-        if self.mouth.saying is None and self.mouth.last is not None and not self.mouth.last.over:
-            self.mouth.go(self.mouth.last, self.mouth.last.at)
+        before = self.mouth.reading if self.mouth.reading and not self.mouth.reading.over else self.mouth.last
+        if self.mouth.saying is None and before is not None and not before.over:
+            self.mouth.go(before, before.at)
             self._speaking()
         elif self.mouth.saying is None:
             self._do_more(_)
@@ -661,7 +681,7 @@ class Dialogue:
     def _do_next(self, _: Intent) -> None:
         if self.mouth.step(1):
             self._speaking()
-        elif self._pages:
+        elif self._document:
             self._next_page()
         else:
             self._answer(NOTHING_SAID_YET if self.mouth.last is None else AT_THE_END)
@@ -724,7 +744,7 @@ class Dialogue:
         if saying is not None and saying.kind == "reading" and saying.sentences:
             self._beside(position(saying.at, saying.sentences))
         else:
-            self._take(Turn(None, True, False, True, Utterance(intent.text, 1.0), replace(intent, name="ask")))
+            self._submit(Utterance(intent.text, 1.0), replace(intent, name="ask"))
 
     def _do_time(self, _: Intent) -> None:
         now = self._world.now()
@@ -760,10 +780,14 @@ class Dialogue:
         self._asked_back: Intent | None = None
         self._aimed_for: Turn | None = None
         self._page_wanted = False
+        self._document = False
+        """Pages are being read: what is asked is asked about them."""
         self._pages: list[Seen] = []
         self._history: list[tuple[str, str]] = []
-        self._called = self._interrupted = False
-        self._frame_until = 0.0
+        self._later: list[str] = []
+        """What is to be said when the user has finished speaking."""
+        self._called = False
+        self._frame_until = self._attend_until = 0.0
         self._timers.clear()
         self._become("asleep")
 
@@ -786,7 +810,7 @@ class Dialogue:
         if not intent.text:
             self._do_no(intent)
             return
-        self._take(Turn(None, True, False, True, Utterance(intent.text, 1.0)))
+        self._submit(Utterance(intent.text, 1.0))
 
     def _do_yes(self, _: Intent) -> None:
         asked, self._asked_back = self._asked_back, None
@@ -814,9 +838,8 @@ class Dialogue:
             self._answer(CAMERA_IS_OFF)
             return
         self._answer(ALL_RIGHT)
-        self.lookout.watch(True)
         asked = Intent("ask", "What does it say?")
-        self._start_aiming(Turn(None, True, utterance=Utterance(asked.text, 1.0), intent=asked), 60.0)
+        self._start_aiming(Turn(None, True, utterance=Utterance(asked.text, 1.0), intent=asked), PAGE_SECONDS)
 
     def _do_document(self, _: Intent) -> None:
         self._pages = []
@@ -826,11 +849,13 @@ class Dialogue:
         if not self._camera_on:
             self._answer(CAMERA_IS_OFF)
             return
-        self.lookout.watch(True)
+        self._document = True
         self._answer(NEXT_PAGE if self._pages else SHOW_THE_PAGE)
-        self._start_aiming(None, 60.0)
+        self._start_aiming(None, PAGE_SECONDS)
 
     def _do_finish(self, _: Intent) -> None:
+        self._document = False
+        self.aiming.stop()
         count = len(self._pages)
         self._answer(PAGES_KEPT.format(f"{count} page{'' if count == 1 else 's'}") if count else NO_PAGES)
 
@@ -871,18 +896,24 @@ class Dialogue:
         self.lookout.leave_off()
         self.mouth.signal("error")
         self._note("error", str(error))
+        if isinstance(error, VoiceError):
+            self.mouth.stop()
+            self._rest()
+            return
         self._answer(error.spoken if isinstance(error, AssistantError) else GONE_WRONG)
 
     def _speaking(self) -> None:
         """Something is being said. While the user speaks, it waits."""
         if self.state == "hearing":
             self.mouth.pause()
-            self._interrupted = True
         else:
             self._become("speaking")
 
     def _settle(self) -> None:
         """After every event: who has finished speaking listens again."""
+        if self._later and self.state != "hearing":
+            said, self._later = " ".join(self._later), []
+            self.say(said)
         if self.state == "speaking" and self.mouth.saying is None and self._turn is None:
             self._rest()
 

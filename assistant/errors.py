@@ -31,5 +31,13 @@ class EngineError(AssistantError):
     """An engine is missing, cannot be opened, or failed while working."""
 
 
+class VoiceError(EngineError):
+    """No voice speaks; there is nobody to say so but an earcon."""
+
+
 class OutputError(AssistantError):
     """The answer cannot be written."""
+
+
+class ScriptError(AssistantError):
+    """A script of a simulated conversation has a mistake."""

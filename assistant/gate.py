@@ -98,6 +98,8 @@ _SAID: dict[Kind, tuple[str, str]] = {
     "blurred": ("The picture is blurred.", "Hold the camera still, a little further away."),
     "glare": ("Bright light hides the text.", "Tilt what you hold, or turn away from the lamp."),
 }
+REFUSALS = tuple(part for said in _SAID.values() for part in said)
+"""What is said of hopeless pictures, to be made ahead of time."""
 _HINTED: dict[Kind, str] = {
     "dark": "The picture is dark, so I may have missed something.",
     "small": "The picture is very small, so I may have missed something.",

@@ -5,30 +5,40 @@ Frames come from the camera, what becomes of them from `ask.look`; when to look 
 
 from __future__ import annotations
 
+import re
+from collections import deque
 from collections.abc import Callable, Iterator
+from difflib import SequenceMatcher
 
 from assistant.ask import Seen
 from assistant.events import Finished, Made
 from assistant.eyes import Photo
 from assistant.looking import same_scene
-from assistant.ports import Camera, Workers
+from assistant.ports import Camera, Clock, Workers
+
+FRESH_SECONDS = 3.0
+"""A picture in which something was read stands for the present one so long, however the hand that holds it trembles."""
+COMPARED = 3
+"""Pictures of earlier answers that are kept, to compare with."""
+SAME_TEXT = 0.95
 
 
 class Lookout:
-    """The picture of the present question, and the one before it."""
+    """The picture of the present question, and those of the questions before it."""
 
-    def __init__(self, camera: Camera, workers: Workers, look: Callable[[Photo], Seen]) -> None:
+    def __init__(self, camera: Camera, workers: Workers, clock: Clock, look: Callable[[Photo], Seen]) -> None:
         self._camera = camera
         self._workers = workers
+        self._clock = clock
         self._look = look
         self.seen: Seen | None = None
         """The last picture that was looked at."""
-        self.before: Seen | None = None
-        """The one before it, of another scene."""
+        self._answered: deque[Seen] = deque(maxlen=COMPARED)
         self._task: int | None = None
         self._photo: Photo | None = None
         """Being looked at."""
-        self._held = False
+        self._taken = 0.0
+        """When the last picture that was looked at was chosen."""
 
     @property
     def busy(self) -> bool:
@@ -40,16 +50,22 @@ class Lookout:
 
     def begin(self) -> bool:
         """Look at what is there now, unless it is what was looked at already; False while the camera has no frame."""
-        if self._held:
-            return True
         photo = self._present()
         if photo is None:
             return False
         known = self._photo or (self.seen.photo if self.seen else None)
-        if known is not None and same_scene(known, photo):
-            return True
-        self.use(photo)
+        if known is None or not same_scene(known, photo):
+            self.use(photo)
         return True
+
+    def settle(self) -> bool:
+        """As `begin`, at the end of the question: what was read while it was asked is good enough."""
+        fresh = self._clock() - self._taken < FRESH_SECONDS
+        if fresh and (
+            self.busy or (self.seen and self.seen.quality.usable and self.seen.page and self.seen.page.lines)
+        ):
+            return True
+        return self.begin()
 
     def use(self, photo: Photo) -> None:
         """Look at this picture."""
@@ -59,20 +75,24 @@ class Lookout:
         def work() -> Iterator[object]:
             yield look(photo)
 
-        self._photo = photo
+        self._photo, self._taken = photo, self._clock()
         self._task = self._workers.start("look", work)
 
-    def hold(self, on: bool) -> None:
-        """Whether what was seen is what questions are about, wherever the camera looks now: a page of a document."""
-        self._held = on
+    def note_answered(self, seen: Seen) -> None:
+        """An answer was given from this picture: a later one may be compared with it."""
+        if self._answered and _same_text(self._answered[-1], seen):
+            self._answered.pop()
+        self._answered.append(seen)
+
+    def earlier(self, now: Seen) -> Seen | None:
+        """What `now` is to be compared with: the last picture of something else, or else of the same."""
+        others = [seen for seen in self._answered if seen is not now]
+        return next((seen for seen in reversed(others) if not _same_text(seen, now)), others[-1] if others else None)
 
     def made(self, event: Made) -> bool:
         """A picture was looked at; False when it is not ours."""
         if event.task != self._task or not isinstance(event.piece, Seen):
             return False
-        # A picture of which nothing could be made is no picture to compare with.
-        if self.seen is not None and self.seen.quality.usable:
-            self.before = self.seen
         self.seen = event.piece
         self._task = self._photo = None
         return True
@@ -96,8 +116,8 @@ class Lookout:
         """Keep no picture and nothing that was read."""
         self.leave_off()
         self._camera.watch(False)
-        self.seen = self.before = None
-        self._held = False
+        self.seen = None
+        self._answered.clear()
 
     def _present(self) -> Photo | None:
         """The sharpest frame of what the camera sees now: a sharper one of what it saw a second ago is of no use."""
@@ -105,3 +125,11 @@ class Lookout:
         if sharpest is None or newest is None:
             return newest
         return sharpest if same_scene(sharpest, newest) else newest
+
+
+def _same_text(a: Seen, b: Seen) -> bool:
+    """Whether two pictures show the same text, as far as a reader that errs now and then can tell."""
+    if a.page is None or b.page is None:
+        return False
+    numbers = [re.findall(r"\d+", page.text) for page in (a.page, b.page)]
+    return numbers[0] == numbers[1] and SequenceMatcher(None, a.page.text, b.page.text).ratio() >= SAME_TEXT

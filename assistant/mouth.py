@@ -10,7 +10,9 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from assistant.earcons import EarconName, earcon
+from assistant.errors import VoiceError
 from assistant.events import Finished, Made, Played
+from assistant.mixer import OUTPUT_RATE
 from assistant.ports import Loudspeaker, Workers
 from assistant.sound import Sound
 from assistant.voice import pieces
@@ -63,6 +65,8 @@ class Mouth:
         """What is being said now; None in silence."""
         self.last: Saying | None = None
         """What was said last, for who asks to hear it again."""
+        self.reading: Saying | None = None
+        """The last reading, for who wants to go on with it after something else."""
         self.paused = False
         self._interrupted: Saying | None = None
         self._tasks: dict[int, int | None] = {}
@@ -73,11 +77,15 @@ class Mouth:
         self._prepared: dict[str, list[Sound]] = {}
         self._preparing: dict[str, int] = {}
 
-    def say(self, sentences: Sequence[str], kind: Kind = "answer", rest: Sequence[str] = (), open_: bool = False) -> None:
+    def say(
+        self, sentences: Sequence[str], kind: Kind = "answer", rest: Sequence[str] = (), open_: bool = False
+    ) -> None:
         """Say these from now on, in place of whatever was being said; a notice is heard to its end before."""
         saying = Saying(self._parted(sentences), kind, rest=list(rest), open=open_)
         if kind != "notice":
             self.last = saying
+        if kind == "reading":
+            self.reading = saying
         if self.saying is not None and self.saying.kind == "notice" and kind != "notice" and not self.paused:
             self._interrupted = saying
             return
@@ -123,7 +131,7 @@ class Mouth:
         """An earcon, at once."""
         self._note("signal", name)
         if self.earcons:
-            self._loudspeaker.cue(earcon(name))
+            self._loudspeaker.cue(earcon(name, OUTPUT_RATE))
 
     def pause(self) -> None:
         self.paused = True
@@ -147,7 +155,7 @@ class Mouth:
         """Stop, and keep nothing of what was said or would have been."""
         self.stop()
         self._drop_prepared()
-        self.last = None
+        self.last = self.reading = None
 
     def again(self) -> bool:
         """The last thing from its beginning; False when there is none."""
@@ -197,13 +205,13 @@ class Mouth:
         return True
 
     def finished(self, event: Finished) -> bool:
-        """A sentence is made; False when it is not one of ours. A sentence that could not be made raises its error."""
+        """A sentence is made; False when it is not one of ours. VoiceError when it could not be."""
         if event.task not in self._tasks:
             return False
         index = self._tasks.pop(event.task)
         if event.error is not None:
             self._drop_prepared()
-            raise event.error
+            raise VoiceError(f"no voice speaks: {event.error}", "My voice failed.") from event.error
         if index is not None:
             self._made.add(index)
             self._advance()

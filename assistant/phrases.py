@@ -108,6 +108,7 @@ def barcodes(codes: Sequence[tuple[str, str]]) -> str:
     said = [f"{name}: {' '.join(text) if text.isdigit() else text}." for name, text in codes]
     return " ".join(said)
 
+
 READY = "Ready."
 GONE_WRONG = "Something went wrong in me. Please ask again."
 HEARD_NOTHING = "I heard nothing. Please say it again, a little nearer."
@@ -142,6 +143,7 @@ BATTERY = "The battery is at {} percent{}."
 SHOW_THE_PAGE = "Show me the page."
 NEXT_PAGE = "Show me the next page."
 PAGE = "Page {}."
+ON_PAGE = "On page {}:"
 PAGES_KEPT = "I have {} in memory. Ask about them, or say: forget everything."
 NO_PAGES = "I have read no page yet."
 BACK = {

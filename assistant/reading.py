@@ -17,7 +17,14 @@ from assistant.phrases import ALSO_OTHER_SCRIPT, plain, reading
 from assistant.pronounce import digit_by_digit
 from assistant.voice import pieces
 
-_ALIKE = {"0": "zero", "O": "capital letter O", "o": "small letter o", "1": "one", "l": "small letter L", "I": "capital letter I"}
+_ALIKE = {
+    "0": "zero",
+    "O": "capital letter O",
+    "o": "small letter o",
+    "1": "one",
+    "l": "small letter L",
+    "I": "capital letter I",
+}
 """Said so that nobody takes one for the other."""
 _SIGNS = {
     ".": "dot", ",": "comma", "@": "at", "-": "dash", "/": "slash", ":": "colon", "%": "percent", "&": "and", "+": "plus",
@@ -33,7 +40,9 @@ def sentences_of(page: Page) -> list[str]:
     if medicine.looks_like_medicine(page):
         return pieces(medicine.verbatim(_WHOLE, page)[0])
     foreign = scripts.foreign(page.text)
-    blocks = [" ".join(row.text for row in block.rows if scripts.latin_share(row.text) >= MOSTLY) for block in page.blocks]
+    blocks = [
+        " ".join(row.text for row in block.rows if scripts.latin_share(row.text) >= MOSTLY) for block in page.blocks
+    ]
     worth = [text for text in blocks if sum(map(str.isalnum, text)) >= 2] or [text for text in blocks if text]
     said = [part for text in worth for part in pieces(reading([text]))]
     return [*said, ALSO_OTHER_SCRIPT.format(foreign)] if foreign else said

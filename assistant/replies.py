@@ -6,15 +6,16 @@ Pure: it plays nothing, waits for nothing and remembers nothing. Orders that nee
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 
 from assistant import colours
-from assistant.ask import Seen, think_aloud
+from assistant.ask import Seen, joined, think_aloud
 from assistant.comparison import compare
 from assistant.mind.grounding import Answer
 from assistant.mind.intents import Intent
 from assistant.mind.medicine import looks_like_medicine
 from assistant.mind.question import understand
-from assistant.phrases import NO_HEADINGS, NO_TEXT, NOTHING_TO_COMPARE
+from assistant.phrases import NO_HEADINGS, NO_TEXT, NOTHING_TO_COMPARE, ON_PAGE
 from assistant.profiles import Engines
 from assistant.reading import headings_of, sentences_of
 
@@ -23,9 +24,14 @@ ABOUT_PICTURES = ("ask", "read", "headings", "colour", "light", "compare")
 
 
 def reply(
-    intent: Intent, seen: Seen, before: Seen | None, engines: Engines, history: Sequence[tuple[str, str]]
+    intent: Intent,
+    seen: Seen,
+    before: Seen | None,
+    pages: Sequence[Seen],
+    engines: Engines,
+    history: Sequence[tuple[str, str]],
 ) -> Iterator[Answer]:
-    """The answer, part by part. `before`: the picture of another scene that was seen earlier.
+    """The answer, part by part. `before`: what `seen` may be compared with; `pages`: of a document, in its order.
 
     QuestionError when it is no English question; EngineError when an engine fails.
     """
@@ -39,7 +45,24 @@ def reply(
         case "compare":
             yield _compare(before, seen)
         case _:
-            yield from think_aloud(understand(intent.text), seen, engines, history)
+            yield from _think(intent, seen, pages, engines, history)
+
+
+def _think(
+    intent: Intent, seen: Seen, pages: Sequence[Seen], engines: Engines, history: Sequence[tuple[str, str]]
+) -> Iterator[Answer]:
+    """From what is seen; where the answer is not there, from the pages that were read before."""
+    question = understand(intent.text)
+    parts = think_aloud(question, seen, engines, history)
+    first = next(parts)
+    if first.abstained and seen.quality.usable:
+        for number, page in reversed(list(enumerate(pages, 1))):
+            found = joined(list(think_aloud(question, page, engines))) if page is not seen else first
+            if not found.abstained:
+                yield replace(found, text=f"{ON_PAGE.format(number)} {found.text}")
+                return
+    yield first
+    yield from parts
 
 
 def whole(intent: Intent, seen: Seen) -> bool:
@@ -62,4 +85,6 @@ def _compare(before: Seen | None, now: Seen) -> Answer:
         return Answer(NOTHING_TO_COMPARE, True, "one picture", ())
     if not now.quality.usable:
         return Answer(now.quality.spoken, True, now.quality.findings[0].kind, ())
-    return Answer(compare(before.photo, before.page, now.photo, now.page), False, "", now.page.lines if now.page else ())
+    return Answer(
+        compare(before.photo, before.page, now.photo, now.page), False, "", now.page.lines if now.page else ()
+    )

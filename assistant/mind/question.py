@@ -178,7 +178,9 @@ def sounds_meant(text: str) -> bool:
     plain = " ".join(text.split())
     while (shorter := _POLITE.sub("", plain)) != plain and shorter.strip(" ?.!"):
         plain = shorter.strip()
-    return _ASKING.match(plain) is not None or any(pattern.search(plain) for kind, pattern in _PATTERNS if kind != "whether")
+    return _ASKING.match(plain) is not None or any(
+        pattern.search(plain) for kind, pattern in _PATTERNS if kind != "whether"
+    )
 
 
 def _keys(text: str, kind: str) -> tuple[tuple[str, ...], ...]:
