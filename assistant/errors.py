@@ -33,3 +33,7 @@ class EngineError(AssistantError):
 
 class OutputError(AssistantError):
     """The answer cannot be written."""
+
+
+class CameraError(AssistantError):
+    """The camera, or what stands in for it, is wrong, missing, taken, or stopped working."""
