@@ -9,10 +9,11 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal
 
+from assistant import phrases
 from assistant.aiming import Aiming
 from assistant.ask import Seen, look
 from assistant.errors import AssistantError, VoiceError
@@ -38,19 +39,14 @@ from assistant.mind.grounding import Answer
 from assistant.mind.intents import Intent, interpret
 from assistant.mind.question import sounds_meant
 from assistant.mouth import Mouth, Speak
-from assistant.phrases import (
-    ALL_RIGHT, AT_THE_END, AT_THE_START, BACK, BATTERY, CAMERA_IS_OFF, CAMERA_NOW_OFF, CAMERA_NOW_ON, DID_YOU_SAY,
-    FASTEST_ALREADY, FORGOTTEN, GONE_WRONG, HEARD_NOTHING, HELP, LOUDEST_ALREADY, NEXT_PAGE, NO_BATTERY, NO_MORE,
-    NO_NUMBERS, NO_PAGES, NO_PICTURE, NOT_HEARD_WELL, NOT_UNDERSTOOD_NO, NOTHING_SAID_YET, NOTHING_TO_SAVE,
-    NOTHING_TO_SPELL, PAGE, PAGES_KEPT, PRIVACY, QUIETEST_ALREADY, SAVED, SHOW_THE_PAGE, SLOWEST_ALREADY, STILL_WORKING,
-    THERE_IS_MORE, TIME, TOOK_TOO_LONG,
-)  # fmt: skip
+from assistant.orders import ORDERS, PAGE_SECONDS
 from assistant.ports import Camera, Clock, Loudspeaker, Workers
-from assistant.preferences import FASTEST, SLOWEST, Preferences
+from assistant.preferences import Preferences
 from assistant.profiles import Engines
-from assistant.reading import number_by_number, position, printed_words, sentences_of, shortened, spelled
+from assistant.reading import sentences_of, shortened
 from assistant.replies import ABOUT_PICTURES, reply, whole
 from assistant.sound import Sound, Utterance
+from assistant.turn import Turn
 
 State = Literal["asleep", "attending", "hearing", "thinking", "speaking"]
 
@@ -64,21 +60,16 @@ HEARING_SECONDS = 35.0
 """The longest wait for the end of speech; the listener ends it earlier, unless it is gone."""
 FRAME_SECONDS = 2.0
 """The longest wait for a picture from a camera that works."""
-PAUSED_SECONDS = 300.0
-"""How long a reading that was paused is kept."""
 KEPT_SECONDS = 600.0
 """After this time without a word, pictures, answers and pages are forgotten."""
 AIM_EVERY = 0.4
 """Seconds between two frames that are looked at while somebody aims."""
-AIM_SECONDS, PAGE_SECONDS = 20.0, 60.0
-"""How long somebody is helped to aim after a bad picture, and for a page that was announced."""
+AIM_SECONDS = 20.0
+"""How long somebody is helped to aim after a bad picture."""
 MOST_TRIES = 2
 """Better pictures that are asked for before it is left at what was said."""
-SPEED_STEP, VOLUME_STEP = 0.25, 0.15
 DESTRUCTIVE = ("forget", "camera_off")
 """What is asked back when it was not heard well."""
-BESIDE = ("louder", "quieter", "slower", "faster", "time", "battery", "where")
-"""What does not end what is being said."""
 
 log = logging.getLogger(__name__)
 
@@ -101,33 +92,6 @@ class World:
     """Speed and volume of the voice were changed by a word, and are to stay so."""
 
 
-@dataclass
-class Turn:
-    """Something that was said to the assistant, on its way to an answer. It may be worked on ahead of its end."""
-
-    sound: Sound | None
-    called: bool
-    """By the wake word, the button or in writing, or following an answer at once: it is meant for the assistant."""
-    committed: bool = False
-    """It is known to be whole; before that nothing of it may be noticed."""
-    utterance: Utterance | None = None
-    intent: Intent | None = None
-    looked: bool = False
-    """The picture was chosen; it is not looked for a second time, though the hand that holds it moves on."""
-    seen: Seen | None = None
-    """The picture it is answered from."""
-    tries: int = 0
-    """How often a better picture was asked for."""
-    parts: list[Answer] = field(default_factory=list)
-    given: int = 0
-    """Parts that are being said."""
-    complete: bool = False
-    hearing: int | None = None
-    thinking: int | None = None
-    error: Exception | None = None
-    """What went wrong ahead of its end."""
-
-
 class Dialogue:
     """One conversation with one person."""
 
@@ -141,9 +105,9 @@ class Dialogue:
         ahead: bool = True,
     ) -> None:
         """`note` hears of everything that happens, in words; `ahead`: whether to work on what is perhaps not whole yet."""
-        self._world = world
+        self.world = world
         self._engines = engines
-        self._preferences = preferences
+        self.preferences = preferences
         self._note = note
         self._ahead = ahead
         self.state: State = "asleep"
@@ -152,20 +116,20 @@ class Dialogue:
         self.aiming = Aiming(world.camera, world.workers, engines)
         self._timers: dict[str, float] = {}
         self._lost: dict[DeviceName, str] = {}
-        self._camera_on = True
+        self.camera_on = True
         self._released = False
         self.use(preferences)
-        self._forget()
+        self.forget()
 
     # What happens
 
     def use(self, preferences: Preferences) -> None:
         """Other preferences from now on."""
-        self._preferences = preferences
+        self.preferences = preferences
         self.mouth.earcons = preferences.answers.earcons
         if self.mouth.speed != preferences.voice.speed:
             self.mouth.quicken(preferences.voice.speed)
-        self._world.loudspeaker.volume = preferences.voice.volume
+        self.world.loudspeaker.volume = preferences.voice.volume
 
     def handle(self, event: Event) -> None:
         """Something happened. Whatever goes wrong is said; nothing is raised."""
@@ -182,7 +146,7 @@ class Dialogue:
 
     def tick(self) -> None:
         """Time has passed."""
-        now = self._world.clock()
+        now = self.world.clock()
         for name in [name for name, at in self._timers.items() if at <= now]:
             if self._timers.pop(name, None) is not None:
                 try:
@@ -198,7 +162,7 @@ class Dialogue:
             return
         self.mouth.notice(text)
         if self.state == "asleep":
-            self._become("speaking")
+            self.become("speaking")
 
     def _happened(self, event: Event) -> None:
         match event:
@@ -218,7 +182,7 @@ class Dialogue:
             case SpeechEnded(sound=sound):
                 self._end_hearing(sound)
             case Typed(text=text):
-                self._submit(Utterance(text, 1.0))
+                self.submit(Utterance(text, 1.0))
             case Played():
                 self.mouth.played(event)
             case Made():
@@ -243,21 +207,21 @@ class Dialogue:
                 self._nothing(Turn(None, False))
             case "life":
                 if self.state == "thinking":
-                    self.mouth.notice(STILL_WORKING)
-                self._set("life", 2 * LIFE_SECONDS)
+                    self.mouth.notice(phrases.STILL_WORKING)
+                self.set_timer("life", 2 * LIFE_SECONDS)
             case "limit":
                 self._drop(self._turn)
                 self._turn = None
-                self._answer(TOOK_TOO_LONG)
+                self.answer(phrases.TOOK_TOO_LONG)
             case "frame":
                 self._wait_for_frame()
             case "aim":
                 self._aim()
             case "keep":
                 if self.state in ("asleep", "attending"):
-                    self._forget()
+                    self.forget()
                 else:
-                    self._set("keep", LIMIT_SECONDS)
+                    self.set_timer("keep", LIMIT_SECONDS)
 
     # Listening
 
@@ -268,27 +232,26 @@ class Dialogue:
         if self.mouth.saying is not None:
             self.mouth.pause()
         self.mouth.signal("listening")
-        self.lookout.watch(self._camera_on)
-        self._called = True
-        self._set("attend", ATTEND_SECONDS)
-        self._become("attending")
+        self.lookout.watch(self.camera_on)
+        self.called = True
+        self.set_timer("attend", ATTEND_SECONDS)
+        self.become("attending")
 
     def _start_hearing(self) -> None:
-        if self.state == "asleep":
-            if self._preferences.listening.mode != "always":
-                return
+        if self.state == "asleep" and self.preferences.listening.mode != "always":
+            return
         if self.state != "attending":
-            self._called = False
+            self.called = False
         if self.mouth.saying is not None:
             self.mouth.pause()
         self._attend_until = self._timers.pop("attend", 0.0)
-        self._set("hearing", HEARING_SECONDS)
-        self._become("hearing")
-        if self._camera_on and self._ahead:
+        self.set_timer("hearing", HEARING_SECONDS)
+        self.become("hearing")
+        if self.camera_on and self._ahead:
             self.lookout.watch(True)
             if not self.lookout.begin():
-                self._set("frame", 0.1)
-                self._frame_until = self._world.clock() + FRAME_SECONDS
+                self.set_timer("frame", 0.1)
+                self._frame_until = self.world.clock() + FRAME_SECONDS
 
     def _pause_hearing(self, sound: Sound) -> None:
         if self.state != "hearing":
@@ -308,43 +271,43 @@ class Dialogue:
         turn, self._coming = self._coming or self._hear(sound), None
         self.mouth.signal("thinking")
         turn.committed = True
-        self._become("thinking")
+        self.become("thinking")
         self._begin_waiting()
         self._take(turn)
 
     def _hear(self, sound: Sound) -> Turn:
-        turn = Turn(sound, self._called)
+        turn = Turn(sound, self.called)
         recogniser = self._engines
 
         def work() -> Iterator[object]:
             yield recogniser.recogniser.transcribe(sound)
 
-        turn.hearing = self._world.workers.start("hear", work)
+        turn.hearing = self.world.workers.start("hear", work)
         return turn
 
     def _give_up_waiting(self) -> None:
         """Nobody said anything."""
-        if self._called and self.mouth.saying is not None:
+        if self.called and self.mouth.saying is not None:
             self.mouth.resume()
-            self._become("speaking")
+            self.become("speaking")
             return
-        if self._called:
+        if self.called:
             self.mouth.signal("asleep")
         self._sleep()
 
     def _sleep(self) -> None:
         self._clear("attend")
-        self._called = False
+        self.called = False
         self.lookout.watch(False)
-        self._become("asleep")
+        self.become("asleep")
 
     # A turn
 
-    def _submit(self, utterance: Utterance, intent: Intent | None = None) -> None:
+    def submit(self, utterance: Utterance, intent: Intent | None = None) -> None:
         """Answer words that need not be heard any more."""
         if self.mouth.saying is not None:
             self.mouth.pause()
-        self._become("thinking")
+        self.become("thinking")
         self._begin_waiting()
         self._take(Turn(None, True, True, utterance, intent))
 
@@ -368,7 +331,7 @@ class Dialogue:
                 return
             self._drop(self._turn)
             self._turn = turn
-            self._timers["keep"] = self._world.clock() + KEPT_SECONDS
+            self._timers["keep"] = self.world.clock() + KEPT_SECONDS
             if self._doubted(turn, turn.intent):
                 return
         if turn.intent.name in ABOUT_PICTURES:
@@ -377,7 +340,7 @@ class Dialogue:
         else:
             self._turn = None
             self._end_waiting()
-            self._obey(turn.intent)
+            self.obey(turn.intent)
 
     def _meant(self, turn: Turn) -> bool:
         """Whether it was said to the assistant: talk in the room is not."""
@@ -391,42 +354,42 @@ class Dialogue:
         self._end_waiting()
         if self.mouth.saying is not None:
             self.mouth.resume()
-            self._become("speaking")
+            self.become("speaking")
         elif self._turn is not None:
             self._begin_waiting()
-            self._become("thinking")
+            self.become("thinking")
         elif turn.called and turn.committed:
-            self._answer(HEARD_NOTHING)
-        elif self._attend_until > self._world.clock():
+            self.answer(phrases.HEARD_NOTHING)
+        elif self._attend_until > self.world.clock():
             self._timers["attend"] = self._attend_until
-            self._become("attending")
+            self.become("attending")
         else:
             self._sleep()
 
     def _doubted(self, turn: Turn, intent: Intent) -> bool:
         """Ask back before something that cannot be undone, if it was not heard well."""
         assert turn.utterance is not None
-        if intent.name not in DESTRUCTIVE or turn.utterance.confidence >= self._preferences.answers.confirm_below:
+        if intent.name not in DESTRUCTIVE or turn.utterance.confidence >= self.preferences.answers.confirm_below:
             return False
         self._turn = None
         self._end_waiting()
-        self._asked_back = intent
-        self._answer(DID_YOU_SAY.format(intent.text.rstrip(".!?")))
+        self.asked_back = intent
+        self.answer(phrases.DID_YOU_SAY.format(intent.text.rstrip(".!?")))
         return True
 
     def _about_picture(self, turn: Turn) -> None:
         """Find the picture, then answer."""
-        if not self._camera_on:
-            self._finish(turn, CAMERA_IS_OFF)
+        if not self.camera_on:
+            self._finish(turn, phrases.CAMERA_IS_OFF)
             return
         if turn.given:
             return
         self.lookout.watch(True)
-        turn.looked = turn.looked or self._document or self.lookout.settle()
+        turn.looked = turn.looked or self.document or self.lookout.settle()
         if not turn.looked:
             if "frame" not in self._timers:
-                self._set("frame", 0.1)
-                self._frame_until = self._world.clock() + FRAME_SECONDS
+                self.set_timer("frame", 0.1)
+                self._frame_until = self.world.clock() + FRAME_SECONDS
             return
         if self.lookout.busy or self.lookout.seen is None:
             return
@@ -438,41 +401,39 @@ class Dialogue:
         if self.lookout.begin():
             if turn is not None:
                 turn.looked = True
-        elif self._world.clock() < self._frame_until:
-            self._set("frame", 0.1)
+        elif self.world.clock() < self._frame_until:
+            self.set_timer("frame", 0.1)
         elif turn is not None and self.state == "thinking":
-            self._finish(turn, self._lost.get("camera", NO_PICTURE))
+            self._finish(turn, self._lost.get("camera", phrases.NO_PICTURE))
 
     def _think(self, turn: Turn, seen: Seen) -> None:
         if turn.seen is seen:
             return
         if turn.thinking is not None:
-            self._world.workers.cancel(turn.thinking)
+            self.world.workers.cancel(turn.thinking)
         assert turn.intent is not None
-        intent, engines, history = turn.intent, self._engines, tuple(self._history)
-        before, pages = self.lookout.earlier(seen), tuple(self._pages)
+        intent, engines, history = turn.intent, self._engines, tuple(self.history)
+        before, pages = self.lookout.earlier(seen), tuple(self.pages)
         turn.seen, turn.parts, turn.given, turn.complete = seen, [], 0, False
-        turn.thinking = self._world.workers.start(
-            "answer", lambda: reply(intent, seen, before, pages, engines, history)
-        )
+        turn.thinking = self.world.workers.start("answer", lambda: reply(intent, seen, before, pages, engines, history))
 
     def _give(self, turn: Turn) -> None:
         """Say the parts of the answer that are there and not said yet."""
         if not turn.committed or self._turn is not turn or not turn.intent or not turn.utterance or not turn.seen:
             return
         for part in turn.parts[turn.given :]:
-            most = 10_000 if whole(turn.intent, turn.seen) else self._preferences.answers.sentences
+            most = 10_000 if whole(turn.intent, turn.seen) else self.preferences.answers.sentences
             first, rest = shortened(part.text, most)
             if turn.given:
                 self.mouth.add(first, close=False)
             else:
                 self._end_waiting()
-                doubtful = turn.utterance.confidence < self._preferences.answers.confirm_below
-                asked = [NOT_HEARD_WELL.format(f"{turn.intent.text.rstrip('.?! ')}?")] if doubtful else []
-                more = [THERE_IS_MORE] if rest else []
+                doubtful = turn.utterance.confidence < self.preferences.answers.confirm_below
+                asked = [phrases.NOT_HEARD_WELL.format(f"{turn.intent.text.rstrip('.?! ')}?")] if doubtful else []
+                more = [phrases.THERE_IS_MORE] if rest else []
                 kind = "reading" if turn.intent.name in ("read", "headings") else "answer"
                 self.mouth.say([*asked, *first, *more], kind, rest, open_=True)
-                self._speaking()
+                self.speaking()
             turn.given += 1
         if turn.complete and turn.given:
             self.mouth.add([])
@@ -482,33 +443,33 @@ class Dialogue:
         """An answer is whole."""
         assert turn.seen is not None
         self._turn = None
-        self._given = turn
+        self.given_last = turn
         abstained = all(part.abstained for part in turn.parts)
         if turn.intent is not None and turn.intent.name == "ask" and not abstained:
             said = " ".join(part.seen for part in turn.parts if part.seen) or " ".join(part.text for part in turn.parts)
-            self._history.append((turn.intent.text, said))
+            self.history.append((turn.intent.text, said))
         if turn.seen.quality.usable:
             self.lookout.note_answered(turn.seen)
         elif abstained and turn.tries < MOST_TRIES:
-            self._start_aiming(turn, AIM_SECONDS)
+            self.start_aiming(turn, AIM_SECONDS)
 
     def _finish(self, turn: Turn, text: str) -> None:
         """An answer that needs no thought."""
         self._drop(turn)
         self._turn = None
-        self._answer(text)
+        self.answer(text)
 
-    def _answer(self, *sentences: str) -> None:
+    def answer(self, *sentences: str) -> None:
         self._end_waiting()
         self.mouth.say(sentences)
-        self._speaking()
+        self.speaking()
 
     def _drop(self, turn: Turn | None) -> None:
         """Nobody wants this turn any more."""
         if turn is not None:
             for task in (turn.hearing, turn.thinking):
                 if task is not None:
-                    self._world.workers.cancel(task)
+                    self.world.workers.cancel(task)
             if turn.thinking is not None and not turn.complete:
                 self._engines.leave_off()
 
@@ -555,19 +516,19 @@ class Dialogue:
 
     # Aiming the camera
 
-    def _start_aiming(self, turn: Turn | None, limit: float) -> None:
+    def start_aiming(self, turn: Turn | None, limit: float) -> None:
         """Help to get a better picture, with which `turn` is answered; without one, of the next page."""
         self._aimed_for = turn
         self.lookout.watch(True)
-        self.aiming.start(self._world.clock(), limit, self._pages[-1].photo if turn is None and self._pages else None)
-        self._set("aim", AIM_EVERY)
+        self.aiming.start(self.world.clock(), limit, self.pages[-1].photo if turn is None and self.pages else None)
+        self.set_timer("aim", AIM_EVERY)
 
     def _aim(self) -> None:
-        if not self.aiming.on or not self._camera_on:
+        if not self.aiming.on or not self.camera_on:
             return
         if self.mouth.saying is None and self.state not in ("hearing", "thinking"):
-            self.aiming.step(self._world.clock())
-        self._set("aim", AIM_EVERY)
+            self.aiming.step(self.world.clock())
+        self.set_timer("aim", AIM_EVERY)
 
     def _directed(self) -> None:
         direction, photo = self.aiming.direction, self.aiming.photo
@@ -583,7 +544,7 @@ class Dialogue:
         self.lookout.use(photo)
         if turn is not None and turn.intent is not None:
             self._turn = Turn(None, True, True, turn.utterance, turn.intent, looked=True, tries=turn.tries + 1)
-            self._become("thinking")
+            self.become("thinking")
             self._begin_waiting()
         else:
             self._page_wanted = True
@@ -593,37 +554,36 @@ class Dialogue:
         self._page_wanted = False
         seen = self.lookout.seen
         if seen is None or seen.page is None or not seen.quality.usable:
-            self.say(seen.quality.spoken if seen else NO_PICTURE)
+            self.say(seen.quality.spoken if seen else phrases.NO_PICTURE)
         else:
-            self._pages.append(seen)
-            self.mouth.say([PAGE.format(len(self._pages)), *sentences_of(seen.page), NEXT_PAGE], "reading")
-            self._speaking()
-        self._start_aiming(None, PAGE_SECONDS)
+            self.pages.append(seen)
+            self.mouth.say(
+                [phrases.PAGE.format(len(self.pages)), *sentences_of(seen.page), phrases.NEXT_PAGE], "reading"
+            )
+            self.speaking()
+        self.start_aiming(None, PAGE_SECONDS)
 
     # Orders
 
-    def _obey(self, intent: Intent) -> None:
+    def obey(self, intent: Intent) -> None:
         """Do what needs no picture."""
-        getattr(self, f"_do_{intent.name}")(intent)
+        ORDERS[intent.name](self, intent)
 
-    def _beside(self, *sentences: str) -> None:
+    def beside(self, *sentences: str) -> None:
         """Say something short, and go on with what was being said."""
         if self.mouth.saying is not None:
             self.mouth.notice(" ".join(sentences))
-            self._speaking()
+            self.speaking()
         else:
-            self._answer(*sentences)
+            self.answer(*sentences)
 
-    def _go_on(self) -> None:
+    def go_on(self) -> None:
         """Go on with what was being said, or say that an order was heard."""
         if self.mouth.saying is not None:
             self.mouth.resume()
-            self._speaking()
+            self.speaking()
         else:
-            self._answer(ALL_RIGHT)
-
-    def _do_stop(self, _: Intent) -> None:
-        self.stop()
+            self.answer(phrases.ALL_RIGHT)
 
     def stop(self) -> None:
         """Silence, and nothing of what was asked goes on."""
@@ -631,140 +591,12 @@ class Dialogue:
         self.aiming.stop()
         for turn in (self._coming, self._turn):
             self._drop(turn)
-        self._coming = self._turn = self._asked_back = self._aimed_for = None
-        self._page_wanted = self._document = False
+        self._coming = self._turn = self.asked_back = self._aimed_for = None
+        self._page_wanted = self.document = False
         self._end_waiting()
         self._rest()
 
-    def _do_cancel(self, _: Intent) -> None:
-        self.stop()
-        self._answer(ALL_RIGHT)
-
-    def _do_pause(self, _: Intent) -> None:
-        if self.mouth.saying is None:
-            self._answer(NOTHING_SAID_YET if self.mouth.last is None else ALL_RIGHT)
-            return
-        self.mouth.pause()
-        self.mouth.signal("done")
-        self._called = False
-        self._set("attend", PAUSED_SECONDS)
-        self._become("attending")
-
-    def _do_resume(self, _: Intent) -> None:
-        before = self.mouth.reading if self.mouth.reading and not self.mouth.reading.over else self.mouth.last
-        if self.mouth.saying is None and before is not None and not before.over:
-            self.mouth.go(before, before.at)
-            self._speaking()
-        elif self.mouth.saying is None:
-            self._do_more(_)
-        else:
-            self._go_on()
-
-    def _do_repeat(self, _: Intent) -> None:
-        if self.mouth.again():
-            self._speaking()
-        else:
-            self._answer(NOTHING_SAID_YET)
-
-    _do_again = _do_repeat
-
-    def _do_more(self, _: Intent) -> None:
-        saying = self.mouth.last
-        if saying is None or not saying.rest:
-            self._answer(NOTHING_SAID_YET if saying is None else NO_MORE)
-            return
-        most = max(self._preferences.answers.sentences, 1)
-        now, rest = saying.rest[:most], saying.rest[most:]
-        self.mouth.say([*now, *([THERE_IS_MORE] if rest else [])], saying.kind, rest)
-        self._speaking()
-
-    def _do_next(self, _: Intent) -> None:
-        if self.mouth.step(1):
-            self._speaking()
-        elif self._document:
-            self._next_page()
-        else:
-            self._answer(NOTHING_SAID_YET if self.mouth.last is None else AT_THE_END)
-
-    def _do_previous(self, _: Intent) -> None:
-        if self.mouth.step(-1):
-            self._speaking()
-        else:
-            self._answer(NOTHING_SAID_YET if self.mouth.last is None else AT_THE_START)
-
-    def _do_slower(self, _: Intent) -> None:
-        self._speed(-SPEED_STEP)
-
-    def _do_faster(self, _: Intent) -> None:
-        self._speed(SPEED_STEP)
-
-    def _speed(self, by: float) -> None:
-        speed = min(max(self.mouth.speed + by, SLOWEST), FASTEST)
-        if speed == self.mouth.speed:
-            self._beside(FASTEST_ALREADY if by > 0 else SLOWEST_ALREADY)
-            return
-        self.mouth.quicken(speed)
-        self._world.remember(speed, self._world.loudspeaker.volume)
-        self._go_on()
-
-    def _do_louder(self, _: Intent) -> None:
-        self._volume(VOLUME_STEP)
-
-    def _do_quieter(self, _: Intent) -> None:
-        self._volume(-VOLUME_STEP)
-
-    def _volume(self, by: float) -> None:
-        loudspeaker = self._world.loudspeaker
-        # Never quite silent: who cannot hear it could not find the way back.
-        volume = min(max(loudspeaker.volume + by, VOLUME_STEP), 1.0)
-        if volume == loudspeaker.volume:
-            self._beside(LOUDEST_ALREADY if by > 0 else QUIETEST_ALREADY)
-            return
-        loudspeaker.volume = volume
-        self._world.remember(self.mouth.speed, volume)
-        self._go_on()
-
-    def _do_spell(self, intent: Intent) -> None:
-        said = spelled(intent.argument or self._said_words())
-        self._answer(*said) if said else self._answer(NOTHING_TO_SPELL)
-
-    def _do_digits(self, _: Intent) -> None:
-        said = number_by_number(self._said_words())
-        self._answer(*said) if said else self._answer(NO_NUMBERS)
-
-    def _said_words(self) -> str:
-        """What is meant by "that": of a reading the sentence heard last, of an answer the words that stand in the picture."""
-        saying = self.mouth.last
-        if saying is not None and saying.kind == "reading":
-            return saying.sentences[min(saying.at, len(saying.sentences) - 1)]
-        return printed_words(self._given.parts[0]) if self._given and self._given.parts else ""
-
-    def _do_where(self, intent: Intent) -> None:
-        saying = self.mouth.saying or self.mouth.last
-        if saying is not None and saying.kind == "reading" and saying.sentences:
-            self._beside(position(saying.at, saying.sentences))
-        else:
-            self._submit(Utterance(intent.text, 1.0), replace(intent, name="ask"))
-
-    def _do_time(self, _: Intent) -> None:
-        now = self._world.now()
-        self._beside(TIME.format(f"{now:%H:%M}", f"{now:%A}, {now.day} {now:%B}"))
-
-    def _do_battery(self, _: Intent) -> None:
-        found = self._world.battery()
-        self._beside(BATTERY.format(found[0], ", charging" if found[1] else "") if found else NO_BATTERY)
-
-    def _do_help(self, _: Intent) -> None:
-        self._answer(*shortened(HELP, 100)[0])
-
-    def _do_privacy(self, _: Intent) -> None:
-        self._answer(*shortened(PRIVACY, 100)[0])
-
-    def _do_forget(self, _: Intent) -> None:
-        self._forget()
-        self._answer(FORGOTTEN)
-
-    def _forget(self) -> None:
+    def forget(self) -> None:
         """Keep nothing of what was said, seen and read."""
         self.mouth.forget()
         self.lookout.forget()
@@ -775,89 +607,29 @@ class Dialogue:
         """Being said, and worked on ahead of its end."""
         self._turn: Turn | None = None
         """Being answered."""
-        self._given: Turn | None = None
+        self.given_last: Turn | None = None
         """Answered last."""
-        self._asked_back: Intent | None = None
+        self.asked_back: Intent | None = None
         self._aimed_for: Turn | None = None
         self._page_wanted = False
-        self._document = False
+        self.document = False
         """Pages are being read: what is asked is asked about them."""
-        self._pages: list[Seen] = []
-        self._history: list[tuple[str, str]] = []
+        self.pages: list[Seen] = []
+        self.history: list[tuple[str, str]] = []
         self._later: list[str] = []
         """What is to be said when the user has finished speaking."""
-        self._called = False
+        self.called = False
         self._frame_until = self._attend_until = 0.0
         self._timers.clear()
-        self._become("asleep")
+        self.become("asleep")
 
-    def _do_camera_off(self, _: Intent) -> None:
-        self._camera_on = False
-        self.lookout.forget()
-        self._world.camera.switch(False)
-        self._answer(CAMERA_NOW_OFF)
-
-    def _do_camera_on(self, _: Intent) -> None:
-        self._camera_on = True
-        self._world.camera.switch(True)
-        self._answer(CAMERA_NOW_ON)
-
-    def _do_repair(self, intent: Intent) -> None:
-        """What was understood was wrong: forget that it was asked, and do what was meant."""
-        if self._given is not None and self._history and self._given.intent is not None:
-            if self._history[-1][0] == self._given.intent.text:
-                self._history.pop()
-        if not intent.text:
-            self._do_no(intent)
+    def next_page(self) -> None:
+        if not self.camera_on:
+            self.answer(phrases.CAMERA_IS_OFF)
             return
-        self._submit(Utterance(intent.text, 1.0))
-
-    def _do_yes(self, _: Intent) -> None:
-        asked, self._asked_back = self._asked_back, None
-        if asked is not None:
-            self._obey(asked)
-        else:
-            self._go_on()
-
-    def _do_no(self, _: Intent) -> None:
-        asked, self._asked_back = self._asked_back, None
-        self._answer(ALL_RIGHT if asked is not None else NOT_UNDERSTOOD_NO)
-
-    def _do_save(self, _: Intent) -> None:
-        seen = self.lookout.seen
-        if seen is None:
-            self._answer(NOTHING_TO_SAVE)
-            return
-        words = " ".join(self.mouth.last.sentences) if self.mouth.last else ""
-        folder = self._world.save(seen, words)
-        self.mouth.signal("done")
-        self._answer(SAVED.format(folder))
-
-    def _do_guide(self, _: Intent) -> None:
-        if not self._camera_on:
-            self._answer(CAMERA_IS_OFF)
-            return
-        self._answer(ALL_RIGHT)
-        asked = Intent("ask", "What does it say?")
-        self._start_aiming(Turn(None, True, utterance=Utterance(asked.text, 1.0), intent=asked), PAGE_SECONDS)
-
-    def _do_document(self, _: Intent) -> None:
-        self._pages = []
-        self._next_page()
-
-    def _next_page(self) -> None:
-        if not self._camera_on:
-            self._answer(CAMERA_IS_OFF)
-            return
-        self._document = True
-        self._answer(NEXT_PAGE if self._pages else SHOW_THE_PAGE)
-        self._start_aiming(None, PAGE_SECONDS)
-
-    def _do_finish(self, _: Intent) -> None:
-        self._document = False
-        self.aiming.stop()
-        count = len(self._pages)
-        self._answer(PAGES_KEPT.format(f"{count} page{'' if count == 1 else 's'}") if count else NO_PAGES)
+        self.document = True
+        self.answer(phrases.NEXT_PAGE if self.pages else phrases.SHOW_THE_PAGE)
+        self.start_aiming(None, PAGE_SECONDS)
 
     # Devices
 
@@ -872,14 +644,14 @@ class Dialogue:
             self._clear("hearing")
             if self.mouth.saying is not None:
                 self.mouth.resume()
-            self._become("speaking")
+            self.become("speaking")
         self.mouth.signal("error")
         self.say(spoken)
 
     def _regain(self, device: DeviceName) -> None:
         if self._lost.pop(device, None) is not None:
             self._note("back", device)
-            self.say(BACK[device])
+            self.say(phrases.BACK[device])
 
     # Between the states
 
@@ -900,14 +672,14 @@ class Dialogue:
             self.mouth.stop()
             self._rest()
             return
-        self._answer(error.spoken if isinstance(error, AssistantError) else GONE_WRONG)
+        self.answer(error.spoken if isinstance(error, AssistantError) else phrases.GONE_WRONG)
 
-    def _speaking(self) -> None:
+    def speaking(self) -> None:
         """Something is being said. While the user speaks, it waits."""
         if self.state == "hearing":
             self.mouth.pause()
         else:
-            self._become("speaking")
+            self.become("speaking")
 
     def _settle(self) -> None:
         """After every event: who has finished speaking listens again."""
@@ -920,32 +692,30 @@ class Dialogue:
     def _rest(self) -> None:
         """Nothing is to be done: a question may follow at once, later only after the wake word."""
         self._end_waiting()
-        follow_up = self._preferences.listening.follow_up_seconds
-        if self._preferences.listening.mode == "always" and not self.aiming.on:
-            self._sleep()
-        elif follow_up <= 0 and not self.aiming.on:
+        follow_up = self.preferences.listening.follow_up_seconds
+        if not self.aiming.on and (self.preferences.listening.mode == "always" or follow_up <= 0):
             self._sleep()
         else:
-            self._called = False
-            self._set("attend", max(follow_up, self.aiming.left(self._world.clock())))
-            self._become("attending")
+            self.called = False
+            self.set_timer("attend", max(follow_up, self.aiming.left(self.world.clock())))
+            self.become("attending")
 
     def _begin_waiting(self) -> None:
         limit = EYE_LIMIT_SECONDS if self._engines.sees else LIMIT_SECONDS
-        self._set("life", LIFE_SECONDS)
-        self._set("limit", limit)
+        self.set_timer("life", LIFE_SECONDS)
+        self.set_timer("limit", limit)
 
     def _end_waiting(self) -> None:
         for name in ("life", "limit", "frame"):
             self._clear(name)
 
-    def _set(self, name: str, seconds: float) -> None:
-        self._timers[name] = self._world.clock() + seconds
+    def set_timer(self, name: str, seconds: float) -> None:
+        self._timers[name] = self.world.clock() + seconds
 
     def _clear(self, name: str) -> None:
         self._timers.pop(name, None)
 
-    def _become(self, state: State) -> None:
+    def become(self, state: State) -> None:
         if state != self.state:
             self.state = state
             self._note("state", state)

@@ -41,3 +41,7 @@ class OutputError(AssistantError):
 
 class ScriptError(AssistantError):
     """A script of a simulated conversation has a mistake."""
+
+
+class CameraError(AssistantError):
+    """The camera, or what stands in for it, is wrong, missing, taken, or stopped working."""

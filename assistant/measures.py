@@ -174,3 +174,23 @@ def _fading(darkest: NDArray[np.uint8], patch: Mask, area: int) -> float:
     fall = -(x * _slope(distance, 1, 0) + y * _slope(distance, 0, 1))
     gentle = (fall > 1) & (steep < 40) & (fall > 0.7 * steep)
     return float(gentle[ring].mean()) if ring.any() else 0.0
+
+
+def sharpness(pixels: NDArray[np.uint8]) -> float:
+    """How sharp a frame is beside others of the same scene; no measure for different scenes (about 4 ms on one core).
+
+    The share of the gradient's energy at the strongest edges that a finer scale has over a coarser one, in the direction
+    in which it is least, because a moved camera smears one direction alone; `[height, width, 3]`, red or blue first.
+    """
+    grey = cv2.cvtColor(_reduced(pixels, WORKING_SIDE), cv2.COLOR_RGB2GRAY).astype(np.float32)
+    fine, coarse = _gradient(grey, _FINE), _gradient(grey, _COARSE)
+    energies = [part * part for part in coarse]
+    strength = energies[0] + energies[1]
+    strong = strength >= max(float(np.percentile(strength[::4, ::4], 90)), 0.1)
+    if not strong.any():
+        return 0.0
+    near = cv2.dilate(strong.astype(np.uint8), np.ones((5, 5), np.uint8)) > 0
+    return min(
+        float((part[near] ** 2).sum() / max(float(energy[near].sum()), 1e-6))
+        for part, energy in zip(fine, energies, strict=True)
+    )

@@ -6,7 +6,7 @@ The reader goes first wherever print can answer; a label of a medicine is never 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 import numpy as np
 
@@ -18,7 +18,7 @@ from assistant.mind.agreement import disagreement, evidence
 from assistant.mind.grounding import LOOKS, NEEDS_MODEL, NOT_FOUND, NOTHING_WRITTEN, Answer
 from assistant.mind.question import Question
 from assistant.mind.spans import LIKELY, matches
-from assistant.page import Line, Page
+from assistant.page import Page
 from assistant.phrases import AS_SEEN, CANNOT_TELL, DISAGREE, MEDICINE_IS_READ, NOT_SAID, could_read, plain
 
 MOST_SENTENCES = 2
