@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 
 class AssistantError(Exception):
     """Something the user can mend.
@@ -25,6 +27,18 @@ class SoundError(AssistantError):
 
 class QuestionError(AssistantError):
     """The question is empty, too long, or in a language the engines do not know."""
+
+
+class SettingsError(AssistantError):
+    """The settings cannot be read, used or kept; `problems` says what is wrong with each of them, by its key."""
+
+    def __init__(self, message: str, spoken: str, problems: Mapping[str, str] | None = None) -> None:
+        super().__init__(message, spoken)
+        self.problems = dict(problems or {})
+
+
+class TriggerError(AssistantError):
+    """A button, a pedal or a socket to talk by cannot be used."""
 
 
 class EngineError(AssistantError):
