@@ -11,14 +11,14 @@ import sys
 from collections.abc import Sequence
 from importlib.metadata import version
 
-from app.commands import ask, doctor, settings, setup, talk
+from app.commands import ask, doctor, listen, settings, setup, talk
 from app.commands import models as models_command
 from app.terminal import complain
 from assistant.errors import AssistantError
 from models.errors import ModelError
 from models.fetch import hub_offline
 
-COMMANDS = (ask, talk, setup, settings, doctor, models_command)
+COMMANDS = (ask, listen, talk, setup, settings, doctor, models_command)
 """In the order of `--help`."""
 
 

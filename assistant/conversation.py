@@ -8,10 +8,9 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import datetime
 from queue import Empty, SimpleQueue
-from typing import Protocol
 
 import psutil
 
@@ -19,6 +18,7 @@ from assistant.ask import Seen
 from assistant.dialogue import Dialogue, World
 from assistant.errors import AssistantError, EngineError
 from assistant.events import Event, Quit
+from assistant.eyes import Photo
 from assistant.gate import REFUSALS
 from assistant.mouth import Speak
 from assistant.phrases import ALL_RIGHT, GONE_WRONG, HEARD_NOTHING, NO_PICTURE, READY, STILL_WORKING, TOOK_TOO_LONG
@@ -36,16 +36,6 @@ LONGEST_WAIT = 1.0
 """Seconds after which the loop looks around even if nothing happens."""
 
 log = logging.getLogger(__name__)
-
-
-class Trigger(Protocol):
-    """A way to talk beside the wake word: a key, a pedal, a socket."""
-
-    def start(self, report: Callable[[Event], None], clock: Callable[[], float]) -> None:
-        """Begin to report."""
-
-    def close(self) -> None:
-        """Let go of what was taken."""
 
 
 def voice(engines: Engines) -> Speak:
@@ -67,43 +57,53 @@ def voice(engines: Engines) -> Speak:
     return speak
 
 
+@dataclass(frozen=True)
+class Outside:
+    """What the conversation is given by its owner, who opens and closes it."""
+
+    events: SimpleQueue[Event]
+    """Into which devices and triggers report, from any thread."""
+    loudspeaker: Loudspeaker
+    camera: Camera
+    forget_sound: Callable[[], None]
+    save: Callable[[Seen, str], str]
+    """Writes a picture and the words about it where the user finds them; returns the folder's name."""
+    remember: Callable[[Preferences], None]
+    """The user changed preferences by a word."""
+    look_around: Callable[[], Preferences | AssistantError | None]
+    """Asked about once a second for preferences that were changed elsewhere."""
+
+
 class Conversation:
-    """One process that holds microphone, loudspeaker and camera."""
+    """One dialogue with one person, in real time."""
 
     def __init__(
         self,
         engines: Engines,
         preferences: Preferences,
-        loudspeaker: Loudspeaker,
-        camera: Camera,
-        save: Callable[[Seen, str], str],
-        remember: Callable[[Preferences], None] = lambda preferences: None,
+        outside: Outside,
         note: Callable[[str, str], None] = lambda kind, text: None,
         ahead: bool = True,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        """The devices report to `report`. `remember`: the user changed preferences by a word."""
+        """`note` and `ahead` as of `Dialogue`."""
         self._engines = engines
         self._preferences = preferences
-        self._remember = remember
-        self._events: SimpleQueue[Event] = SimpleQueue()
+        self._outside = outside
         self._clock = clock
         self._speak = voice(engines)
         world = World(
-            loudspeaker=loudspeaker,
-            camera=camera,
-            workers=ThreadWorkers(self.report, clock),
+            loudspeaker=outside.loudspeaker,
+            camera=outside.camera,
+            workers=ThreadWorkers(outside.events.put, clock),
             clock=clock,
             now=lambda: datetime.now().astimezone(),
             battery=_battery,
-            save=save,
+            save=outside.save,
             remember=self._keep_voice,
+            forget=outside.forget_sound,
         )
         self.dialogue = Dialogue(world, engines, self._speak, preferences, note, ahead)
-
-    def report(self, event: Event) -> None:
-        """Something happened; from any thread, never waits."""
-        self._events.put(event)
 
     def warm(self) -> None:
         """Open what nearly every question needs, and make what is said often.
@@ -114,44 +114,71 @@ class Conversation:
         speed = self.dialogue.mouth.speed
         self.dialogue.mouth.keep({text: list(self._speak(text, speed)) for text in (READY, *STANDING)})
 
-    def run(self, look_around: Callable[[], Preferences | AssistantError | None] = lambda: None) -> None:
-        """Converse until `Quit`. `look_around` is asked about once a second for changed preferences."""
+    def run(self) -> Preferences | None:
+        """Converse until `Quit`, which gives None, or until preferences ask for other devices or engines, which gives these."""
         self.dialogue.say(READY)
         looked = self._clock()
         while True:
             try:
-                event = self._events.get(timeout=self._wait())
+                event = self._outside.events.get(timeout=self._wait())
             except Empty:
                 pass
             else:
                 if isinstance(event, Quit):
                     self.dialogue.stop()
-                    return
+                    return None
                 self.dialogue.handle(event)
             if (deadline := self.dialogue.deadline) is not None and deadline <= self._clock():
                 self.dialogue.tick()
             if self._clock() - looked >= LONGEST_WAIT:
                 looked = self._clock()
-                self._use(look_around())
+                changed = self._outside.look_around()
+                if isinstance(changed, AssistantError):
+                    self.dialogue.say(changed.spoken)
+                elif changed is not None and self._use(changed):
+                    self.dialogue.stop()
+                    return changed
 
     def _wait(self) -> float:
         deadline = self.dialogue.deadline
         return LONGEST_WAIT if deadline is None else min(max(deadline - self._clock(), 0.0), LONGEST_WAIT)
 
-    def _use(self, changed: Preferences | AssistantError | None) -> None:
-        if isinstance(changed, AssistantError):
-            self.dialogue.say(changed.spoken)
-        elif changed is not None and changed != self._preferences:
-            self._preferences = changed
-            self.dialogue.use(changed)
+    def _use(self, changed: Preferences) -> bool:
+        """Take these preferences on; whether that needs everything to be opened anew."""
+        before, self._preferences = self._preferences, changed
+        self.dialogue.use(changed)
+        alike = replace(
+            changed,
+            answers=before.answers,
+            voice=replace(changed.voice, speed=before.voice.speed, volume=before.voice.volume),
+        )
+        return alike != before
 
     def _keep_voice(self, speed: float, volume: float) -> None:
         self._preferences = replace(
             self._preferences, voice=replace(self._preferences.voice, speed=speed, volume=volume)
         )
-        self._remember(self._preferences)
+        self._outside.remember(self._preferences)
 
 
 def _battery() -> tuple[int, bool] | None:
     found = psutil.sensors_battery()
     return None if found is None else (round(found.percent), bool(found.power_plugged))
+
+
+class NoCamera:
+    """`ports.Camera` where there is none."""
+
+    def watch(self, on: bool) -> None:
+        """Nothing to keep."""
+
+    def sharpest(self) -> Photo | None:
+        """None."""
+        return None
+
+    def newest(self) -> Photo | None:
+        """None."""
+        return None
+
+    def switch(self, on: bool) -> None:
+        """Nothing to let go of."""

@@ -31,6 +31,7 @@ from assistant.events import (
     SpeechPaused,
     SpeechResumed,
     SpeechStarted,
+    Trouble,
     Typed,
     Woken,
 )
@@ -38,7 +39,7 @@ from assistant.lookout import Lookout
 from assistant.mind.grounding import Answer
 from assistant.mind.intents import Intent, interpret
 from assistant.mind.question import sounds_meant
-from assistant.mouth import Mouth, Speak
+from assistant.mouth import Kind, Mouth, Speak
 from assistant.orders import ORDERS, PAGE_SECONDS
 from assistant.ports import Camera, Clock, Loudspeaker, Workers
 from assistant.preferences import Preferences
@@ -50,6 +51,8 @@ from assistant.turn import Turn
 
 State = Literal["asleep", "attending", "hearing", "thinking", "speaking"]
 
+AGAIN_SECONDS = 1.5
+"""For so long something that was interrupted waits, after words that were not understood, to hear them again in silence."""
 ATTEND_SECONDS = 8.0
 """How long a question may let wait for itself after the wake word or the button."""
 LIFE_SECONDS = 4.0
@@ -68,6 +71,9 @@ AIM_SECONDS = 20.0
 """How long somebody is helped to aim after a bad picture."""
 MOST_TRIES = 2
 """Better pictures that are asked for before it is left at what was said."""
+DROWNED = 0.4
+"""Confidence below which words said over the assistant's own are not believed, but for `URGENT` ones."""
+URGENT = ("stop", "pause", "cancel")
 DESTRUCTIVE = ("forget", "camera_off")
 """What is asked back when it was not heard well."""
 
@@ -90,6 +96,8 @@ class World:
     """Writes a picture and the words about it to the disk, because the user said so; returns the folder's name."""
     remember: Callable[[float, float], None]
     """Speed and volume of the voice were changed by a word, and are to stay so."""
+    forget: Callable[[], None]
+    """Have the microphone's side forget all sound."""
 
 
 class Dialogue:
@@ -118,8 +126,31 @@ class Dialogue:
         self._lost: dict[DeviceName, str] = {}
         self.camera_on = True
         self._released = False
+        self._coming: Turn | None = None
+        """Being said, and worked on ahead of its end."""
+        self._unheard: list[Turn] = []
+        """Said, and not understood yet."""
+        self._turn: Turn | None = None
+        """Being answered."""
+        self.given_last: Turn | None = None
+        """Answered last."""
+        self.history: list[tuple[str, str]] = []
+        """Questions and answers, for what refers to them."""
+        self.asked_back: Intent | None = None
+        """What the user is asked to confirm."""
+        self._aimed_for: Turn | None = None
+        """What a better picture is wanted for."""
+        self.document = False
+        """Pages are being read: what is asked is asked about them."""
+        self.pages: list[Seen] = []
+        self._page_wanted = False
+        """The picture being looked at is a page."""
+        self._later: list[str] = []
+        """What is to be said when the user has finished speaking."""
+        self.called = False
+        """The user has just called the assistant."""
+        self._attend_until = self._frame_until = 0.0
         self.use(preferences)
-        self.forget()
 
     # What happens
 
@@ -189,6 +220,8 @@ class Dialogue:
                 self._made(event)
             case Finished():
                 self._finished(event)
+            case Trouble(spoken=spoken):
+                self.say(spoken)
             case DeviceLost(device=device, spoken=spoken):
                 self._lose(device, spoken)
             case DeviceBack(device=device):
@@ -271,6 +304,7 @@ class Dialogue:
         turn, self._coming = self._coming or self._hear(sound), None
         self.mouth.signal("thinking")
         turn.committed = True
+        self._unheard.append(turn)
         self.become("thinking")
         self._begin_waiting()
         self._take(turn)
@@ -287,13 +321,16 @@ class Dialogue:
 
     def _give_up_waiting(self) -> None:
         """Nobody said anything."""
-        if self.called and self.mouth.saying is not None:
-            self.mouth.resume()
-            self.become("speaking")
+        if self.mouth.saying is not None and not self.mouth.held:
+            self._go_on_speaking()
             return
         if self.called:
             self.mouth.signal("asleep")
         self._sleep()
+
+    def _go_on_speaking(self) -> None:
+        self.mouth.resume()
+        self.become("speaking")
 
     def _sleep(self) -> None:
         self._clear("attend")
@@ -322,40 +359,55 @@ class Dialogue:
             self._note("heard", f"{turn.utterance.text} ({turn.intent.name}, {turn.utterance.confidence:.2f})")
         if not turn.committed:
             if turn.intent.name in ABOUT_PICTURES and self.lookout.seen is not None and not self.lookout.busy:
-                self._think(turn, self.lookout.seen)
-            return
-        if turn is not self._turn:
-            if not self._meant(turn):
-                self._drop(turn)
-                self._nothing(turn)
-                return
-            self._drop(self._turn)
-            self._turn = turn
-            self._timers["keep"] = self.world.clock() + KEPT_SECONDS
-            if self._doubted(turn, turn.intent):
-                return
-        if turn.intent.name in ABOUT_PICTURES:
-            self.mouth.stop()
-            self._about_picture(turn)
-        else:
-            self._turn = None
-            self._end_waiting()
-            self.obey(turn.intent)
+                self._think(turn, turn.intent, self.lookout.seen)
+        elif turn is self._turn or self._accept(turn, turn.utterance, turn.intent):
+            if turn.intent.name in ABOUT_PICTURES:
+                self._about_picture(turn, turn.intent)
+            else:
+                self._turn = None
+                self._end_waiting()
+                self.obey(turn.intent)
 
-    def _meant(self, turn: Turn) -> bool:
-        """Whether it was said to the assistant: talk in the room is not."""
-        assert turn.intent is not None
-        if turn.intent.name == "nothing":
+    def _accept(self, turn: Turn, utterance: Utterance, intent: Intent) -> bool:
+        """Whether to do what was said. If so, nobody wants what was asked before it."""
+        if turn in self._unheard:
+            self._unheard.remove(turn)
+        if not self._meant(turn, utterance, intent):
+            self._drop(turn)
+            self._nothing(turn)
             return False
-        return turn.called or turn.intent.name != "ask" or sounds_meant(turn.intent.text)
+        self._drop(self._turn)
+        self._turn = turn
+        self.set_timer("keep", KEPT_SECONDS)
+        if intent.name in DESTRUCTIVE and utterance.confidence < self.preferences.answers.confirm_below:
+            self._turn = None
+            self.asked_back = intent
+            self.answer(phrases.DID_YOU_SAY.format(intent.text.rstrip(".!?")))
+            return False
+        if intent.name in ABOUT_PICTURES:
+            self.mouth.stop()
+        return True
+
+    def _meant(self, turn: Turn, utterance: Utterance, intent: Intent) -> bool:
+        """Whether it was said to the assistant: talk in the room is not."""
+        if intent.name == "nothing":
+            return False
+        if self.mouth.saying is not None and utterance.confidence < DROWNED and intent.name not in URGENT:
+            return False
+        return turn.called or intent.name != "ask" or sounds_meant(intent.text)
 
     def _nothing(self, turn: Turn) -> None:
         """There was a voice or a noise, but nothing to do."""
         self._end_waiting()
-        if self.mouth.saying is not None:
-            self.mouth.resume()
-            self.become("speaking")
-        elif self._turn is not None:
+        if self.mouth.saying is not None and not self.mouth.held:
+            if (
+                turn.utterance and turn.utterance.text
+            ):  # perhaps a word of command, drowned in the assistant's own voice
+                self.set_timer("attend", AGAIN_SECONDS)
+                self.become("attending")
+            else:
+                self._go_on_speaking()
+        elif self._turn is not None or self._unheard:
             self._begin_waiting()
             self.become("thinking")
         elif turn.called and turn.committed:
@@ -366,21 +418,13 @@ class Dialogue:
         else:
             self._sleep()
 
-    def _doubted(self, turn: Turn, intent: Intent) -> bool:
-        """Ask back before something that cannot be undone, if it was not heard well."""
-        assert turn.utterance is not None
-        if intent.name not in DESTRUCTIVE or turn.utterance.confidence >= self.preferences.answers.confirm_below:
-            return False
-        self._turn = None
-        self._end_waiting()
-        self.asked_back = intent
-        self.answer(phrases.DID_YOU_SAY.format(intent.text.rstrip(".!?")))
-        return True
-
-    def _about_picture(self, turn: Turn) -> None:
+    def _about_picture(self, turn: Turn, intent: Intent) -> None:
         """Find the picture, then answer."""
         if not self.camera_on:
             self._finish(turn, phrases.CAMERA_IS_OFF)
+            return
+        if "camera" in self._lost:
+            self._finish(turn, self._lost["camera"])
             return
         if turn.given:
             return
@@ -393,7 +437,7 @@ class Dialogue:
             return
         if self.lookout.busy or self.lookout.seen is None:
             return
-        self._think(turn, self.lookout.seen)
+        self._think(turn, intent, self.lookout.seen)
         self._give(turn)
 
     def _wait_for_frame(self) -> None:
@@ -404,22 +448,21 @@ class Dialogue:
         elif self.world.clock() < self._frame_until:
             self.set_timer("frame", 0.1)
         elif turn is not None and self.state == "thinking":
-            self._finish(turn, self._lost.get("camera", phrases.NO_PICTURE))
+            self._finish(turn, phrases.NO_PICTURE)
 
-    def _think(self, turn: Turn, seen: Seen) -> None:
+    def _think(self, turn: Turn, intent: Intent, seen: Seen) -> None:
         if turn.seen is seen:
             return
         if turn.thinking is not None:
             self.world.workers.cancel(turn.thinking)
-        assert turn.intent is not None
-        intent, engines, history = turn.intent, self._engines, tuple(self.history)
+        engines, history = self._engines, tuple(self.history)
         before, pages = self.lookout.earlier(seen), tuple(self.pages)
         turn.seen, turn.parts, turn.given, turn.complete = seen, [], 0, False
         turn.thinking = self.world.workers.start("answer", lambda: reply(intent, seen, before, pages, engines, history))
 
     def _give(self, turn: Turn) -> None:
         """Say the parts of the answer that are there and not said yet."""
-        if not turn.committed or self._turn is not turn or not turn.intent or not turn.utterance or not turn.seen:
+        if self._turn is not turn or not turn.looked or not turn.intent or not turn.utterance or not turn.seen:
             return
         for part in turn.parts[turn.given :]:
             most = 10_000 if whole(turn.intent, turn.seen) else self.preferences.answers.sentences
@@ -431,25 +474,24 @@ class Dialogue:
                 doubtful = turn.utterance.confidence < self.preferences.answers.confirm_below
                 asked = [phrases.NOT_HEARD_WELL.format(f"{turn.intent.text.rstrip('.?! ')}?")] if doubtful else []
                 more = [phrases.THERE_IS_MORE] if rest else []
-                kind = "reading" if turn.intent.name in ("read", "headings") else "answer"
+                kind: Kind = "reading" if turn.intent.name in ("read", "headings") else "answer"
                 self.mouth.say([*asked, *first, *more], kind, rest, open_=True)
                 self.speaking()
             turn.given += 1
         if turn.complete and turn.given:
             self.mouth.add([])
-            self._conclude(turn)
+            self._conclude(turn, turn.seen)
 
-    def _conclude(self, turn: Turn) -> None:
+    def _conclude(self, turn: Turn, seen: Seen) -> None:
         """An answer is whole."""
-        assert turn.seen is not None
         self._turn = None
         self.given_last = turn
         abstained = all(part.abstained for part in turn.parts)
         if turn.intent is not None and turn.intent.name == "ask" and not abstained:
             said = " ".join(part.seen for part in turn.parts if part.seen) or " ".join(part.text for part in turn.parts)
             self.history.append((turn.intent.text, said))
-        if turn.seen.quality.usable:
-            self.lookout.note_answered(turn.seen)
+        if seen.quality.usable:
+            self.lookout.note_answered(seen)
         elif abstained and turn.tries < MOST_TRIES:
             self.start_aiming(turn, AIM_SECONDS)
 
@@ -463,6 +505,16 @@ class Dialogue:
         self._end_waiting()
         self.mouth.say(sentences)
         self.speaking()
+
+    def _turns(self) -> list[Turn]:
+        """All that were begun and are not answered."""
+        return [turn for turn in (self._coming, *self._unheard, self._turn) if turn is not None]
+
+    def _drop_all(self) -> None:
+        for turn in self._turns():
+            self._drop(turn)
+        self._coming = self._turn = None
+        self._unheard = []
 
     def _drop(self, turn: Turn | None) -> None:
         """Nobody wants this turn any more."""
@@ -483,11 +535,11 @@ class Dialogue:
         elif self.aiming.made(event):
             self._directed()
         else:
-            for turn in (self._coming, self._turn):
-                if turn is not None and event.task == turn.hearing and isinstance(event.piece, Utterance):
+            for turn in self._turns():
+                if event.task == turn.hearing and isinstance(event.piece, Utterance):
                     turn.utterance = event.piece
                     self._take(turn)
-                elif turn is not None and event.task == turn.thinking and isinstance(event.piece, Answer):
+                elif event.task == turn.thinking and isinstance(event.piece, Answer):
                     turn.parts.append(event.piece)
                     if turn.committed:
                         self._give(turn)
@@ -497,8 +549,8 @@ class Dialogue:
     def _finished(self, event: Finished) -> None:
         if self.mouth.finished(event) or self.lookout.finished(event) or self.aiming.finished(event):
             return
-        for turn in (self._coming, self._turn):
-            if turn is None or event.task not in (turn.hearing, turn.thinking):
+        for turn in self._turns():
+            if event.task not in (turn.hearing, turn.thinking):
                 continue
             turn.complete = turn.complete or event.task == turn.thinking
             turn.error = event.error
@@ -510,9 +562,8 @@ class Dialogue:
         """A picture was looked at."""
         if self._page_wanted:
             self._read_page()
-        for turn in (self._coming, self._turn):
-            if turn is not None:
-                self._take(turn)
+        for turn in self._turns():
+            self._take(turn)
 
     # Aiming the camera
 
@@ -589,38 +640,24 @@ class Dialogue:
         """Silence, and nothing of what was asked goes on."""
         self.mouth.stop()
         self.aiming.stop()
-        for turn in (self._coming, self._turn):
-            self._drop(turn)
-        self._coming = self._turn = self.asked_back = self._aimed_for = None
+        self._drop_all()
+        self.asked_back = self._aimed_for = None
         self._page_wanted = self.document = False
         self._end_waiting()
         self._rest()
 
     def forget(self) -> None:
         """Keep nothing of what was said, seen and read."""
+        self._drop_all()
         self.mouth.forget()
         self.lookout.forget()
+        self.world.forget()
         self.aiming.stop()
-        for turn in (getattr(self, "_coming", None), getattr(self, "_turn", None)):
-            self._drop(turn)
-        self._coming: Turn | None = None
-        """Being said, and worked on ahead of its end."""
-        self._turn: Turn | None = None
-        """Being answered."""
-        self.given_last: Turn | None = None
-        """Answered last."""
-        self.asked_back: Intent | None = None
-        self._aimed_for: Turn | None = None
-        self._page_wanted = False
-        self.document = False
-        """Pages are being read: what is asked is asked about them."""
-        self.pages: list[Seen] = []
-        self.history: list[tuple[str, str]] = []
-        self._later: list[str] = []
-        """What is to be said when the user has finished speaking."""
-        self.called = False
-        self._frame_until = self._attend_until = 0.0
+        self.given_last = self.asked_back = self._aimed_for = None
+        self.document = self._page_wanted = False
+        self.pages, self.history, self._later = [], [], []
         self._timers.clear()
+        self.called = False
         self.become("asleep")
 
     def next_page(self) -> None:
@@ -661,9 +698,7 @@ class Dialogue:
         if not known:
             # The trace holds places in the program, and nothing that was said or seen.
             log.error("mistake in the program", exc_info=error)
-        for turn in (self._coming, self._turn):
-            self._drop(turn)
-        self._coming = self._turn = None
+        self._drop_all()
         self._end_waiting()
         self.lookout.leave_off()
         self.mouth.signal("error")

@@ -122,10 +122,12 @@ class Finished:
 
 
 @dataclass(frozen=True)
-class SettingsChanged:
-    """The settings file was changed and is valid."""
+class Trouble:
+    """Something beside the three devices does not work, a pedal perhaps, or a settings file with a mistake."""
 
     at: float
+    spoken: str
+    """What happened and what to do, in a sentence or two for the ear."""
 
 
 @dataclass(frozen=True)
@@ -137,5 +139,5 @@ class Quit:
 
 Event = (
     Woken | SpeechStarted | SpeechPaused | SpeechResumed | SpeechEnded | Pressed | Released | Typed
-    | DeviceLost | DeviceBack | Played | Made | Finished | SettingsChanged | Quit
+    | DeviceLost | DeviceBack | Played | Made | Finished | Trouble | Quit
 )  # fmt: skip

@@ -68,6 +68,8 @@ class Mouth:
         self.reading: Saying | None = None
         """The last reading, for who wants to go on with it after something else."""
         self.paused = False
+        self.held = False
+        """Paused because the user said so, until the user says otherwise."""
         self._interrupted: Saying | None = None
         self._tasks: dict[int, int | None] = {}
         self._numbers: dict[int, int] = {}
@@ -133,13 +135,15 @@ class Mouth:
         if self.earcons:
             self._loudspeaker.cue(earcon(name, OUTPUT_RATE))
 
-    def pause(self) -> None:
+    def pause(self, held: bool = False) -> None:
+        """Fall silent in the middle of it; `held`: until the user wants to hear more."""
         self.paused = True
+        self.held = held
         self._loudspeaker.pause()
 
     def resume(self) -> None:
         """Go on after `pause`."""
-        self.paused = False
+        self.paused = self.held = False
         self._loudspeaker.resume()
         self._fill()
 
@@ -148,7 +152,7 @@ class Mouth:
         self._loudspeaker.stop()
         self._forget_sounds()
         self.saying = self._interrupted = None
-        self.paused = False
+        self.paused = self.held = False
         self._begun = 0
 
     def forget(self) -> None:
@@ -189,7 +193,7 @@ class Mouth:
         self.speed = speed
         self._standing = {}
         self._drop_prepared()
-        if self.saying is not None and not self.paused:
+        if self.saying is not None and not self.held:
             self.go(self.saying, self.saying.at)
 
     def made(self, event: Made) -> bool:

@@ -41,7 +41,7 @@ def pause(dialogue: Dialogue, _: Intent) -> None:
     if dialogue.mouth.saying is None:
         dialogue.answer(phrases.NOTHING_SAID_YET if dialogue.mouth.last is None else phrases.ALL_RIGHT)
         return
-    dialogue.mouth.pause()
+    dialogue.mouth.pause(held=True)
     dialogue.mouth.signal("done")
     dialogue.called = False
     dialogue.set_timer("attend", PAUSED_SECONDS)

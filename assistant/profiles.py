@@ -42,12 +42,17 @@ class Engines:
         voice: Voice = "natural",
         threads: int = 0,
         picture_model: Path | None = None,
+        steady: bool = False,
     ) -> None:
-        """`threads` for each engine; 0 for one per core. `picture_model`: a folder, in place of the profile's."""
+        """`threads` for each engine; 0 for one per core. `picture_model`: a folder, in place of the profile's.
+
+        steady: a voice that says the same words the same way each time.
+        """
         self._store = store
         self._picture_model = picture_model
         self.profile = profile
         self.voice = voice
+        self._steady = steady
         self._threads = threads or os.cpu_count() or 1
         self._opened: dict[EngineName, Any] = {}
         self._locks = {name: threading.Lock() for name in get_args(EngineName)}
@@ -71,7 +76,7 @@ class Engines:
         def open_voice() -> Speaker:
             if self.voice == "fast":
                 return EspeakSpeaker()
-            return PiperSpeaker(next(self._folder("speaker").glob("*.onnx")))
+            return PiperSpeaker(next(self._folder("speaker").glob("*.onnx")), self._steady)
 
         return self._open("speaker", open_voice)
 

@@ -135,7 +135,7 @@ class Player:
             case "noise":
                 seconds, level = map(float, value.split())
                 hiss = self._random.standard_normal(round(seconds * HEARING_RATE)).astype(np.float32)
-                simulation.air.add(Sound(hiss / 3, HEARING_RATE), level)
+                simulation.air.add(Sound(hiss / np.float32(3), HEARING_RATE), level)
                 simulation.run(seconds)
             case "wait":
                 simulation.run(float(value))

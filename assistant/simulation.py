@@ -169,7 +169,7 @@ class Simulation:
         self.mixer = Mixer()
         listening = preferences.listening
         self.listener = Listener(
-            WakeWord(listening.wake_word, listening.sensitivity) if listening.mode == "wake" else None,
+            WakeWord(listening.wake_word) if listening.mode == "wake" else None,
             listening.echo_cancellation,
             ListenerOptions(end=listening.end_silence_seconds),
         )
@@ -182,6 +182,7 @@ class Simulation:
             battery=lambda: None,
             save=self._save,
             remember=lambda speed, volume: None,
+            forget=self.listener.reset,
         )
         self.dialogue = Dialogue(world, engines, speak, preferences, self.noted, ahead)
 

@@ -1,0 +1,209 @@
+"""`assistant listen`: the conversation, hands free; with `--simulate`, one from a script, in counted time."""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import logging
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from queue import SimpleQueue
+from typing import TYPE_CHECKING
+
+from app import settings
+from app.terminal import complain, say, say_json
+from models.store import Store
+
+if TYPE_CHECKING:
+    from app.commands import Subparsers
+    from assistant.events import Event
+    from assistant.ports import Camera
+    from assistant.preferences import Preferences
+    from assistant.profiles import Engines
+    from assistant.simulation import Noted
+    from assistant.triggers import Trigger
+
+log = logging.getLogger(__name__)
+
+
+def register(subparsers: Subparsers) -> None:
+    """Add `listen` to the command line."""
+    parser = subparsers.add_parser(
+        "listen",
+        help="converse, hands free: say okay nabu, and ask",
+        description="Listen to the microphone, look through the camera, answer aloud. Say okay nabu and ask, or press the space bar. "
+        "What can be chosen is in the settings (assistant settings show).",
+    )
+    settings.add_option(parser)
+    parser.add_argument(
+        "--camera", metavar="SOURCE", help="another camera: a number, a path, a picture, an address; '' for none"
+    )
+    parser.add_argument(
+        "--simulate",
+        type=Path,
+        metavar="SCRIPT",
+        help="play a conversation from a script, without devices, and write what happens",
+    )
+    parser.add_argument("--json", action="store_true", help="with --simulate: write what happens as JSON")
+    parser.set_defaults(run=run)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Runs until Ctrl-C, q, or `assistant talk quit`."""
+    from dataclasses import replace
+
+    from assistant.privacy import forbid_memory_dumps
+
+    places = settings.read(arguments.settings)
+    preferences = settings.load(places.file)
+    if arguments.camera is not None:
+        preferences = replace(preferences, devices=replace(preferences.devices, camera=arguments.camera))
+    if arguments.simulate:
+        return _simulate(arguments, places, preferences)
+    forbid_memory_dumps()
+    engines = _engines(places, preferences)
+    while True:
+        changed = _converse(places, preferences, engines)
+        if changed is None:
+            return 0
+        if (changed.profile, changed.picture_model, changed.voice.kind) != (
+            preferences.profile,
+            preferences.picture_model,
+            preferences.voice.kind,
+        ):
+            engines = _engines(places, changed)
+        preferences = changed
+
+
+def _engines(places: settings.Settings, preferences: Preferences, steady: bool = False) -> Engines:
+    from assistant.profiles import Engines
+
+    model = Path(preferences.picture_model).expanduser() if preferences.picture_model else None
+    return Engines(
+        Store(places.store_root), preferences.profile, preferences.voice.kind, picture_model=model, steady=steady
+    )
+
+
+def _converse(places: settings.Settings, preferences: Preferences, engines: Engines) -> Preferences | None:
+    """Until the user ends it, which gives None, or other devices or engines are wanted."""
+    from assistant.soundcard import SoundCard
+
+    from app.saving import save
+    from assistant.conversation import Conversation, Outside
+    from assistant.listener import Listener, ListenerOptions
+    from assistant.wakeword import WakeWord
+
+    events: SimpleQueue[Event] = SimpleQueue()
+    chosen = preferences.listening
+    watch = settings.Watch(places.file)
+
+    def remember(now: Preferences) -> None:
+        settings.save(places.file, now)
+        watch.changed()  # what we wrote ourselves is known
+
+    listener = Listener(
+        WakeWord(chosen.wake_word, chosen.sensitivity) if chosen.mode == "wake" else None,
+        chosen.echo_cancellation,
+        ListenerOptions(end=chosen.end_silence_seconds),
+    )
+    card = SoundCard(listener, events.put, preferences.devices.microphone, preferences.devices.loudspeaker)
+    with contextlib.ExitStack() as opened:
+        card.start()
+        opened.callback(card.close)
+        camera = opened.enter_context(_camera(preferences.devices.camera, events.put))
+        outside = Outside(events, card.loudspeaker, camera, card.forget, save, remember, watch.changed)
+        conversation = Conversation(engines, preferences, outside)
+        complain("getting ready: this takes some seconds")
+        conversation.warm()
+        _start_triggers(opened, places, preferences, events.put, lambda: {"state": conversation.dialogue.state})
+        complain("ready: say okay nabu, or press the space bar, and ask; q ends it")
+        return conversation.run()
+
+
+@contextlib.contextmanager
+def _camera(source: str, report: Callable[[Event], None]) -> Iterator[Camera]:
+    from assistant.camera import open_camera
+    from assistant.conversation import NoCamera
+    from assistant.errors import CameraError
+    from assistant.events import DeviceLost
+
+    if not source:
+        yield NoCamera()
+        return
+    try:
+        camera = open_camera(source, report, time.monotonic)
+    except CameraError as error:
+        complain(f"assistant: {error}")
+        report(DeviceLost(time.monotonic(), "camera", error.spoken))
+        yield NoCamera()
+        return
+    try:
+        yield camera
+    finally:
+        camera.close()
+
+
+def _start_triggers(
+    opened: contextlib.ExitStack,
+    places: settings.Settings,
+    preferences: Preferences,
+    report: Callable[[Event], None],
+    status: Callable[[], dict[str, object]],
+) -> None:
+    """All that are wanted; one that cannot be used is said, and the others work."""
+    from assistant.errors import AssistantError
+    from assistant.events import Trouble
+    from assistant.triggers.keyboard import Keyboard
+    from assistant.triggers.loopback import Loopback
+    from assistant.triggers.pedal import Pedal
+    from assistant.triggers.talk_socket import TalkSocket
+
+    def trouble(error: AssistantError) -> None:
+        complain(f"assistant: {error}")
+        report(Trouble(time.monotonic(), error.spoken))
+
+    chosen = preferences.trigger
+    triggers: list[Trigger] = []
+    if Keyboard.usable():
+        triggers.append(Keyboard())
+    if chosen.device:
+        triggers.append(Pedal(chosen.device, chosen.key, trouble, exclusive=chosen.exclusive))
+    if chosen.socket:
+        triggers.append(TalkSocket(places.socket, status))
+    if chosen.http_port:
+        triggers.append(Loopback(chosen.http_port, status))
+    for trigger in triggers:
+        opened.callback(trigger.close)
+        try:
+            trigger.start(report, time.monotonic)
+        except AssistantError as error:
+            trouble(error)
+
+
+def _simulate(arguments: argparse.Namespace, places: settings.Settings, preferences: Preferences) -> int:
+    """Exit status 1 when something that the script expects is not said."""
+    from assistant.conversation import voice
+    from assistant.script import Player, read_script
+    from assistant.simulation import Simulation
+
+    lines = read_script(arguments.simulate)
+    engines = _engines(places, preferences, steady=True)
+    engines.warm()
+    noted: list[Noted] = []
+
+    def note(each: Noted) -> None:
+        noted.append(each)
+        player.hear(each)
+        if not arguments.json:
+            say(f"{each.at:8.2f}  {each.kind:<8} {each.text}")
+
+    simulation = Simulation(engines, voice(engines), preferences, note=note)
+    player = Player(simulation, lambda text: engines.speaker.speak(text, 1.0), arguments.simulate.parent)
+    simulation.dialogue.say("Ready.")
+    missed = list(player.play(lines))
+    if arguments.json:
+        say_json({"transcript": noted, "missed": missed})
+    for each in missed:
+        complain(f"{arguments.simulate}, {each}")
+    return 1 if missed else 0
