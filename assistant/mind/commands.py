@@ -54,6 +54,7 @@ TEMPLATES: dict[IntentName, str] = {
     # The first that fits decides. Questions that sound like a command stand here, because a near miss would be taken for one.
     "ask": """
         what is (the|its|his|her|your) name
+        what do you say
         [the] [grand] total""",
     "forget": """
         (forget|delete|erase|wipe|clear|remove) (everything|all) [of (it|that|this|them)] [now]

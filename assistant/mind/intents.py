@@ -90,12 +90,12 @@ def interpret(text: str) -> Intent:
     if not any(map(str.isalnum, said)):
         return Intent("nothing", "")
     kept = _without_courtesy(said)
-    whole = _command(plain(said)) or _command(plain(kept))
-    if whole:
-        return replace(whole, text=kept)
     repaired = _REPAIR.fullmatch(kept) or _WISH.fullmatch(kept)
     if repaired:
         return Intent("repair", _without_courtesy(repaired["words"]))
+    whole = _command(plain(said)) or _command(plain(kept))
+    if whole:
+        return replace(whole, text=kept)
     return replace(_by_clauses(kept) or _misheard(plain(kept)) or Intent("ask", kept), text=kept)
 
 
