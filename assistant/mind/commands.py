@@ -54,6 +54,7 @@ TEMPLATES: dict[IntentName, str] = {
     # The first that fits decides. Questions that sound like a command stand here, because a near miss would be taken for one.
     "ask": """
         what is (the|its|his|her|your) name
+        what (can|do) you see
         what do you say
         [the] [grand] total""",
     "forget": """
@@ -117,7 +118,8 @@ TEMPLATES: dict[IntentName, str] = {
         i beg your pardon
         come again
         (once more|one more time|another time)
-        i (did not|could not|can not|do not) [quite|really] (catch|hear|get|understand) (that|it|you|what you said|this)
+        i (did not|could not) [quite|really] (catch|hear|get|understand) (that|it|you|what you said|this)
+        i (can not|do not) [quite|really] (catch|get|understand) (that|it|you|what you said|this)
         i missed (that|it|what you said)
         repeating [<this>]""",
     "more": """
@@ -227,7 +229,7 @@ TEMPLATES: dict[IntentName, str] = {
         is there (much|a lot|any) [more] (left|more|to go)""",
     "time": """
         (what|which) time is it
-        [do you know] what time it is
+        [do you know|tell me] what (time it is|the time is)
         [what is] [the] [current] time
         (do you have|have you got|got|tell me|give me|say) the time
         (what|which) {date:day|date|month|year} [of the week] is (it|today) [today]
@@ -273,14 +275,14 @@ TEMPLATES: dict[IntentName, str] = {
         what happens (to|with) my <pictures>
         do you use the (cloud|internet)""",
     "yes": """
-        (yes|yeah|yep|yup|sure|okay|ok|correct|right|exactly|absolutely|definitely|certainly|indeed|aye|of course|uh huh|mm hmm|all right|alright|fine)+
-        [yes] (that|this|it) is (right|correct|true|it|what i (said|meant|want))
+        (yes|yeah|yep|yup|sure|okay|ok|correct|right|exactly|absolutely|definitely|certainly|indeed|aye|of course|uh huh|mm hmm|all right|alright|fine)+ [please]
+        [yes] (that|this|it) is (right|correct|true|what i (said|meant|want))
         [yes] that is what i (said|meant|want|wanted)
         [yes] (do|go for) (it|that|so)
         [yes] (it is|i do|i am|i would|you are)
         [please] do""",
     "no": """
-        (no|nope|nah|nay|wrong|incorrect|never|not really|not at all|no way|not now|no thanks|no thank you)+
+        (no|nope|nah|nay|wrong|incorrect|never|not really|not at all|no way|not now|no thanks|no thank you)+ [please]
         [no] (that|this|it) is (wrong|incorrect|not (right|correct|true|it|what i (said|meant|asked|wanted)))
         [no] (absolutely|certainly|definitely|of course) not
         [no] (it is|i am) not
@@ -342,7 +344,7 @@ TEMPLATES: dict[IntentName, str] = {
         check <lamp>
         light level""",
     "nothing": """
-        (you|the|i|a|oh|ah|uh|um|uhm|hm|hmm|er|mm|so|well|hey nabu|okay nabu|bye|goodbye|hello|hi|thanks|thank you [so much|very much]|cheers|to|and)+
+        (you|the|i|a|oh|ah|uh|um|uhm|hm|hmm|er|mm|so|well|hey nabu|okay nabu|please|bye|goodbye|hello|hi|thanks|thank you [so much|very much]|cheers|to|and)+
         (thanks|thank you) [so much|very much] for (watching|listening)
         thanks a lot
         see you [later|next time|in the next (video|one)]""",

@@ -39,7 +39,7 @@ _AFTER = re.compile(
     re.IGNORECASE,
 )
 _LOOSE_BEFORE = re.compile(
-    r"^(?:and|so|now|just|then|right|alright|all right|actually|yes|yeah|no|okay|oh|let us|can (?:we|i|you)|could (?:we|i|you)"
+    r"^(?:and|so|now|just|then|right|alright|all right|actually|yes|yeah|no(?! more)|okay|oh|let us|can (?:we|i|you)|could (?:we|i|you)"
     r"|you (?:can|may|could)|i (?:want|need|would like|have|had) to|i would like|i want|please|sorry|but|do you mind|go and) "
 )
 _LOOSE_AFTER = re.compile(r" (?:now|then|right now|already|okay|please|too|again please|will you|would you|at once|to me)$")
@@ -63,7 +63,6 @@ _REPAIR = re.compile(
 )  # fmt: skip
 _WISH = re.compile(r"no\b[\s,.!]*(?:no\b[\s,.!]*)*i (?:want|went|wanted|need|was after)\b[\s,:]*(?P<words>.*\w.*)", re.IGNORECASE)
 _QUESTION = re.compile(r"(what|which|who|when|where|how|why|is|are|does|do|can|find|tell|describe|read)\b")
-_SOMETHING_ELSE = re.compile(r"\b(what|which|who|when|where|how|why|is|are|does|do|can)\b")
 
 
 @dataclass(frozen=True)
@@ -154,7 +153,7 @@ def _by_clauses(text: str) -> Intent | None:
     if len(parts) < 2:
         return None
     found = [_command(part) for part in parts]
-    if found[0] and found[0].name == "pause" and not any(map(_SOMETHING_ELSE.search, parts[1:])):
+    if found[0] and found[0].name == "pause" and not any(map(_QUESTION.match, parts[1:])):
         return found[0]  # "wait, there is somebody at the door"
     commands = [each for each in found if each]
     names = {each.name for each in commands}
