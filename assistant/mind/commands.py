@@ -1,0 +1,444 @@
+"""The words of each command: a table of templates, and short phrases that are recognised also when they were misheard.
+
+A template has to fit the whole of what was said, so that a question that merely holds the words of a command stays a
+question. How an utterance is tidied for that, and what a near miss is, is known to `intents.py`.
+
+Notation: (a|b) one of these, [a] may be left out, (a|b)+ one after the other, <name> a row of `LISTS`, {argument} any words.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Literal
+
+from assistant.mind.alike import sounds
+
+IntentName = Literal[
+    "stop", "cancel", "pause", "resume", "repeat", "more", "next", "previous", "again", "slower", "faster", "louder",
+    "quieter", "spell", "digits", "read", "headings", "where", "time", "battery", "help", "privacy", "forget", "camera_off",
+    "camera_on", "repair", "yes", "no", "save", "document", "finish", "guide", "compare", "colour", "light", "ask", "nothing",
+]  # fmt: skip
+
+DESTRUCTIVE: frozenset[IntentName] = frozenset({"forget", "camera_off"})
+"""What the next word cannot undo: asked of the assistant in so many words, or not done."""
+
+LISTS = {
+    "this": "this|that|it|these|those|them",
+    "is": "[this|that|it|you] (is|was|are)",
+    "unit": "sentence|sentences|line|lines|page|pages|paragraph|paragraphs|bit|part|section|word|item",
+    "go": "go|skip|jump|move|step|turn|read [me]",
+    "speak": "speak|talk|read|say|go|speaking|talking|reading|going|do|make|sound|be",
+    "fast": "fast|quick|quickly|rapid",
+    "slow": "slow|slowly",
+    "soft": "quiet|quietly|soft|softly|low",
+    "loud": "loud|loudly|noisy",
+    "less": "reduce|lower|decrease|drop",
+    "raise": "increase|raise|up",
+    "named": "(the|his|her|their) [first|last|street|brand] (name|title|brand|author|address|street|website|email|company|product|medicine|town|city)"
+             " [of {any}]",
+    "start": "[very] (start|beginning|top)",
+    "mine": "[all] [of] (my|the|your) [own]|all",
+    "pictures": "picture|pictures|photo|photos|photograph|photographs|image|images|data|recordings|voice|history|conversations",
+    "camera": "(the|your|that|this|my) camera",
+    "old": "[the] (last|previous|other|earlier|former|first) [one|picture|photo|page|product|thing|time] [i showed you] [before]"
+           "|[the] [one|picture|photo|page] [i showed you] [from] (before|earlier)",
+    "lamp": "[the|any|your|my] (light|lights|lamp|lamps)",
+    "shot": "picture|photo|photograph|snapshot|snap|shot|pic|image",
+    "several": "several|multiple|many|some|a few|more than one|two|three|four|five|six|ten|a couple of|more",
+    "sheet": "document|letter|text|booklet|leaflet|brochure|contract|manual|book|report",
+    "anyone": "anyone|anybody|someone|somebody|other people|people",
+    "hear": "hear|hears|see|sees|listen|listens|listening|watch|watching|access|read|reads|get|gets|know|knows",
+}  # fmt: skip
+
+TEMPLATES: dict[IntentName, str] = {
+    # The first that fits decides. Questions that sound like a command stand here, because a near miss would be taken for one.
+    "ask": """
+        what is (the|its|his|her|your) name
+        what (can|do) you see
+        what do you say
+        [the] [grand] total""",
+    "forget": """
+        (forget|delete|erase|wipe|clear|remove) (everything|all) [of (it|that|this|them)] [now]
+        (forget|delete|erase|wipe|clear|remove) everything [that] (you|we|i) {any}
+        (forget|delete|erase|wipe|clear|remove) <mine> <pictures>
+        (clear|wipe|erase|empty|delete) [all] your [whole] memory""",
+    "camera_off": """
+        [turn|switch|shut|put] camera off [now]
+        (turn|switch|shut|put) <camera> off [now]
+        (turn|switch|shut|put) off <camera> [now]
+        (close|disable|shut [down]|deactivate|kill|stop) <camera>
+        stop (looking|watching|filming) [[at] me]
+        (close|shut) your eyes""",
+    "camera_on": """
+        [turn|switch|put] camera [back] on [again]
+        (turn|switch|put|start) <camera> [back] on [again]
+        (turn|switch|put) [back] on <camera> [again]
+        (open|enable|start|activate|restart) [up] <camera> [again]
+        start (looking|watching|filming) [again]
+        open your eyes [again]""",
+    "stop": """
+        (stop|quit) [(stop|it|that|this|there|here|right|i said)+]
+        (stop|quit|cease) [your|the|all the] (talking|reading|speaking|saying|speech|noise|voice|chatter) [to me|that|it|there]
+        (shut (up|it)|hush [up]|shush|sh|shh|zip it|quiet|silence|pipe down|(be|keep|stay) (quiet|silent|still))+
+        [that is] [quite] (enough|plenty) [of (that|this|it)]
+        that will do
+        (i|we) have heard enough
+        no more [of (that|this|it)|talking|reading]""",
+    "cancel": """
+        cancel [<this>|everything|(the|my|that|this) (question|request|task|command|last one|reading)|what you are doing]
+        (never mind|nevermind) [about] [<this>]
+        forget [about] (it|that|this)
+        [do not] bother [(about|with) <this>]
+        do not worry [(about|with) <this>]
+        (scrap|drop|leave|undo) (it|that|this)
+        abort [it|that|this]
+        [i have|i] changed my mind
+        [it|that|this] does not matter
+        no matter
+        call it off
+        skip the question""",
+    "pause": """
+        (pause|wait|hold on|hang on|hold it|hold up|stand by|bear with me|just) [(wait|there|here|up|pause|hold on|hang on)+] [for]
+        (pause|stop) (it|that|this|[the] reading)
+        [(wait|hold on|hang on|stop|pause|just|give me|for|take)+] (a|one|half a|another) [little] (moment|minute|second|sec|tick|bit|while|mo|break)
+        hold [that thought|right there|there]""",
+    "resume": """
+        (continue|resume|carry on|go on|keep on|keep going|keep reading|unpause|proceed|go ahead) [(reading|speaking|talking|again|from there|from here)+]
+        (continue|resume|carry on|go on) [with] [it|that|this|the (reading|text|page|letter|document)]
+        (continue|resume|carry on|go on|pick up|start again|start|begin|read on) [again|reading] [from] where {any}
+        i am (back|ready|listening) [again]
+        read on""",
+    "repeat": """
+        [once|one more time|yet] again
+        repeat [<this>|yourself|(your|the) [last] (answer|thing|sentence|bit|part)|what you [just] said] [again|once more|one more time]
+        (say|tell me|read) [<this>|me] [to me] (again|once more|one more time|another time)
+        what did you [just] say [again]
+        [sorry] what was (that|it) [again|you said]
+        (pardon|sorry|what|huh|eh|excuse|beg) [me|your pardon]
+        i beg your pardon
+        come again
+        (once more|one more time|another time)
+        i (did not|could not) [quite|really] (catch|hear|get|understand) (that|it|you|what you said|this)
+        i (can not|do not) [quite|really] (catch|get|understand) (that|it|you|what you said|this)
+        i missed (that|it|what you said)
+        repeating [<this>]""",
+    "more": """
+        [and|some] more [detail|details|information|info] [about <this>]
+        (tell|give|say|read|know|hear) [me] [some|a bit] (more [detail|details|information|info]|the rest [of <this>]) [about <this>]
+        [go] (in|into) [more|greater|full] detail
+        [and] [what|is there anything|anything|something|everything] (else|more) [is there|do you see|can you (say|tell me|see)|does it say|on it]
+        is there [any] more [to it|of it]
+        elaborate [on <this>]
+        [let me hear] the rest [of <this>]
+        expand on <this>
+        [give me|tell me|say|read] the (long|longer|full|complete|whole) (version|answer|story)
+        and [then]
+        what more [is there]""",
+    "next": """
+        [<go>] [on] [to] [the] (next|following) [one|<unit>]
+        skip [<this>|the rest [of {any}]] [one|a] [<unit>]
+        [go|skip|jump|move] (ahead|forward|forwards|onward|onwards) [a|one] [<unit>]
+        (a|one) <unit> (ahead|forward|forwards|on)
+        move on""",
+    "previous": """
+        [<go>] [back] [to] [the] previous [one|<unit>] [again]
+        [<go>] (back|backward|backwards|back up|backup) [to|by] [a|one] [<unit>] [again]
+        (a|one) [<unit>] back
+        [<go>] [back] [to] the (one|<unit>) before [this|that|it]
+        [<go>] back to the last <unit>
+        rewind [a|one] [<unit>]""",
+    "again": """
+        (try|look|check|ask|see|do) [at] [<this>] (again|once more|one more time|another time)
+        (have|take|give <this>) (another|one more|a second|a new|a fresh) (look|go|try|shot) [at <this>]
+        ask [me] (the question|my question|the same question|the same thing) again
+        (retry|redo) [<this>]""",
+    "slower": """
+        [<speak>] [<this>] [more] (slower|slowly|slow)
+        slow [<this>] down
+        [<is>] [<speak>] too <fast> [for me]
+        not (so|that|quite so) <fast>
+        <less> (the|your) (speed|pace|rate)
+        i (can not|could not) (keep up|follow) [you|that|it]
+        [take it] (easy|slow|slower) [please] [slow down]
+        less (fast|speed)
+        [at] [a] slower (speed|pace)""",
+    "faster": """
+        [<speak>|read] [<this>] [more] (faster|quicker|quickly|fast)
+        speed [<this>] up
+        speed up
+        [<is>] [<speak>] too <slow> [for me]
+        not (so|that|quite so) <slow>
+        <raise> (the|your) (speed|pace|rate)
+        (more|higher) speed
+        hurry [up]
+        pick up the pace
+        [at] [a] (faster|higher) (speed|pace)""",
+    "louder": """
+        [<speak>] [<this>] [more] (louder|loudly|loud)
+        (speak|talk) up
+        turn [<this>|(the|your) (volume|sound|voice)] up
+        turn up (the|your) (volume|sound)
+        volume (up|higher)
+        [<is>] [<speak>] too <soft> [for me]
+        i (can not|can hardly|can barely|could not) hear (you|it|that|this|anything)
+        <raise> (the|your) (volume|voice|sound)
+        (more|higher) volume""",
+    "quieter": """
+        [<speak>] [<this>] [more] (quieter|softer|quietly|softly)
+        [be|speak] less <loud>
+        turn [<this>|(the|your) (volume|sound|voice)] down
+        turn down (the|your) (volume|sound)
+        volume (down|lower)
+        [<is>] [<speak>] too <loud> [for me]
+        not (so|that|quite so) <loud>
+        (<less>|keep) (the|your) (volume|voice|sound) [down]
+        keep it down
+        (less|lower) volume""",
+    "digits": """
+        [read|say|give|tell|spell] [out] [me] [{argument}] (digit by digit|number by number|figure by figure|digit for digit|number for number)
+        [read|say|give|tell|spell] [out] [me] [{argument}] [one [digit|number|figure]] (at a time|by one|after another) [slowly]
+        [read|say|give|tell] [out] [me] (the|each|every|single|individual|all the) (digit|digits|number|numbers|figure) (separately|individually|alone|on (its|their) own)
+        [read|say|give|tell] [out] [me] [just|only] (the|each|every|single|individual|all the) (digit|digits)
+        digits""",
+    "spell": """
+        (spell|spelling) [out] [{argument}] [out] [slowly]
+        how (do|would|can|should) (you|i) spell (<this> [word]|{named})
+        how is (<this> [word]|{named}) (spelled|spelt|written)
+        [say|read|give me|tell me] [{argument}] [one] (letter by letter|letter for letter|letter at a time)""",
+    "headings": """
+        [read|list|give|tell|say|skim] [me] [out] [just|only|all] [the|all the] [section|chapter|page|main] (headings|headlines|headers) [only]
+        [read|list|give|tell|say|skim] [me] [out] (just|only) [the|all the] [section|chapter] titles
+        [read|list|give|tell|say|skim] [me] [out] [the] titles only
+        [read|list|give|tell|say|skim] [me] [out] [the] (section|chapter) titles
+        what are the [section|chapter|page|main] (headings|headlines|headers)
+        (what|which) (headings|headlines|sections) are there""",
+    "read": """
+        (read|reading) [it|this|me] [out] [out loud|loud|aloud] [to me]
+        [start|begin] (read|reading) [out] [to me|me] [all [of]] [<this>|everything] [all] [that is {any}] [out] [to me] [out loud|loud|aloud] [from the <start>]
+        (read|reading) [out] [to me|me] [all [of]] (the|this|that|my) [whole|entire|full|complete] (thing|page|text|letter|paper|sheet|lot|leaflet) [out] [to me] [out loud|loud|aloud]
+        [read|start|begin|go] [it] [all] [again] (from|at) the <start> [again]
+        (start|begin) over""",
+    "where": """
+        where (am i|are we|was i|were we|are you) [up to|at] [in the <sheet>|in the page]
+        where did (we|i|you) (stop|get to|leave off)
+        how far [along|through|in] (are we|am i|is it|did we get|have (we|i|you) (got|gotten|come|read)) [along|through|in]
+        how (much|many pages|many lines|many sentences|long) [of (it|this|the <sheet>|the page)] [more] [is|are] [there] (left|to go|remaining|remains)
+        how (much|many|long) (longer|more|more pages) [is it|is there|are there|will it take] [to go]
+        (what|which) (page|line|paragraph|sentence) (are we|am i|are you) (on|at)
+        are we (nearly|almost) (there|done|finished|through)
+        is there (much|a lot|any) [more] (left|more|to go)""",
+    "time": """
+        (what|which) time is it
+        [do you know|tell me] what (time it is|the time is)
+        [what is] [the] [current] time
+        (do you have|have you got|got|tell me|give me|say) the time
+        (what|which) {date:day|date|month|year} [of the week] is (it|today) [today]
+        [do you know] what {date:day} it is [today]
+        [what is|tell me] [the] {date:date} [today]
+        [what is|tell me] (today is|todays) {date:date|day}
+        what {date:day} of the week is it""",
+    "battery": """
+        [check] [the|your] battery [level|status|state|charge|life|percentage] [left]
+        how (is|full is|charged is|low is|empty is) (the|your) (battery|charge)
+        how much [of the] (battery|charge|power|juice) [life] (is|do you|have you|do we|have we|is there) [have] [got] [left|remaining]
+        (is|are) (the battery|your battery|you) [getting|running] (low|empty|full|charged|charging|out|plugged in|ok) [on battery] [on power]
+        is it charging
+        how charged are you
+        [what is|tell me|say] (the|your) battery [level|status|state|charge|percentage]
+        what percentage [of battery] (is|do you have|have you) [the|your] [battery] [at|left]
+        do (you need|i need to) (charging|to be charged|charge you|charge it|a charge)
+        how long (will|does|can) (the|your) battery last""",
+    "help": """
+        help [me] [out]
+        [i need|give me] [some|your|a little] help [here]
+        what (can|do) (you|i) (do|say|ask) [you] [for me|here]
+        tell me what (you|i) can (do|say|ask) [you]
+        what i can (do|say|ask) [you]
+        what you can do [for me]
+        what (sort|sorts|kind|kinds) of (things|questions) (can|do) (you|i) (do|say|ask) [you]
+        what are you able to do
+        [list|tell me|what are|give me|say] [all] [the|my|your] (commands|options)
+        (what|which) (commands|words|questions) (are there|do you (know|understand)|can i (use|say|ask))
+        i do not know what to (say|do|ask)
+        how can (you|i) (help me|use you)
+        how do i (use|talk to|speak to) you""",
+    "privacy": """
+        [tell me] [about] [the|your|my] privacy
+        is (this|it|everything|that|my data|what i say) [being] (private|safe|secure|recorded|stored|saved|confidential)
+        are you (recording|listening|spying|online|offline) [to|on] [me|this]
+        are you connected [to the (internet|network|cloud)]
+        what do you (store|keep|record|save|remember|know|collect) [about me|of me]
+        do you (record|store|save|keep|send|share|upload|remember|sell) (me|this|anything|everything|what i say|my {any}|anything {any})
+        who [else] [can|is] <hear> [to] [me|this|us|my {any}|what i say]
+        (is|does|do|can) <anyone> [else] <hear> [to] [me|this|us|my {any}|what i say]
+        where (do|does|is|are) my {any} (go|stored|kept|saved|sent)
+        what happens (to|with) my <pictures>
+        do you use the (cloud|internet)""",
+    "yes": """
+        (yes|yeah|yep|yup|sure|okay|ok|correct|right|exactly|absolutely|definitely|certainly|indeed|aye|of course|uh huh|mm hmm|all right|alright|fine)+ [please]
+        [yes] (that|this|it) is (right|correct|true|what i (said|meant|want))
+        [yes] that is what i (said|meant|want|wanted)
+        [yes] (do|go for) (it|that|so)
+        [yes] (it is|i do|i am|i would|you are)
+        [please] do""",
+    "no": """
+        (no|nope|nah|nay|wrong|incorrect|never|not really|not at all|no way|not now|no thanks|no thank you)+ [please]
+        [no] (that|this|it) is (wrong|incorrect|not (right|correct|true|it|what i (said|meant|asked|wanted)))
+        [no] (absolutely|certainly|definitely|of course) not
+        [no] (it is|i am) not
+        [no] [i] do not [think so|want (it|that|to)]
+        [no] not (that|this|it|now)
+        [no] you are wrong""",
+    "save": """
+        (save|keep|store|remember|bookmark) (<this>|(this|that|the|my) (picture|photo|text|answer|page|<sheet>|receipt)) [for (later|another time)]
+        save [what (you|i) [just] {any}]
+        (make|take|keep) a (note|copy|record) [of <this>]
+        (write|note|jot) <this> down""",
+    "document": """
+        (start|begin|open|read|scan|do|have|make) [reading|scanning] (a|another) [new|long|longer] (document|booklet|brochure)
+        [a] new document
+        [(start|begin|open|read|scan|do|have|make|i have|i have got|there are|got)+] [a <sheet>] [with|of|that has] <several> pages [to (read|scan)|for you|here]
+        (this|it|the|my) [<sheet>] (has|is) [got] <several> (page|pages) [long]
+        document mode
+        (start|begin) scanning""",
+    "finish": """
+        [i am|we are|it is|i have|we have|all] (finish|finished|done|through) [with] [it|this|that|(the|this) <sheet>|scanning]
+        (that|this|it) (was|is) (all|it|everything|the end|the (last|final) (page|one|sheet)) [of it|of them]
+        [there are|i have] no more pages [left]
+        [the] (last|final) page
+        [the] end [of] [the|this] [<sheet>]
+        (the|this) <sheet> is (finished|done|complete|over)
+        (end|close|complete) (the|this) <sheet>""",
+    "guide": """
+        guide (me|my hand|my hands|us|the camera) [to {any}]
+        (help|show|tell) me [how] [to] (aim|point|hold|frame|position|line) [<this>|the (camera|phone|picture)] [up|right]
+        help me [to] (take|get|make) (a|the) [good|better] <shot> [of {any}]
+        (take|snap|shoot) (a|another|the|one more) [new|good|better] <shot> [of <this>]
+        (where|how|which way) (should|do|must) i (point|hold|aim|move|turn) [<this>|the (camera|phone|page|paper)]
+        am i (holding|pointing) [<this>|the (camera|phone)] [right|correctly|straight|the right way]
+        (am i|is it|is this|is the camera) (close enough|near enough|too close|too far away|pointing the right way|straight)
+        is (it|this|the <sheet>|the page|everything|the whole page) in [the] (view|frame|picture)
+        tell me (when|if) (it|this|the page|the <sheet>) is in [the] (view|frame|picture)
+        (tell|show) me which way to (move|go|turn) [<this>|the camera]
+        (aim|photo|picture|snapshot)""",
+    "compare": """
+        compare [<this>|both [of them]|the two|[the|both] (pictures|photos|two|labels)] [one] [(with|to|and|against) <old>]
+        what [is|has|was] [the] (changed|different|difference|differences) [here] [(from|to|since|between|with) [<this>] [one] [and] [<old>]]
+        (is|are|was|does|do|did|has) (this|that|it|these|anything|everything|something) [one] {any} (than|as|to|from|with|since) <old>
+        how (does|do|is) <this> [one] (compare|differ|different) [(to|with|from) <old>]
+        (which|what) [one] {any} this [one] (or|are|on) <old>
+        (the same|same|different) (as|from|than) <old>
+        (has|did) (it|anything|something|this) (change|changed) [since <old>]
+        is <this> [still] the same [one] as <old>
+        is <this> the same [one] i showed you before""",
+    "colour": """
+        [what|which|tell me|name|identify|say] [is|are] [the] (colour|colours|color|colors|shade) [of] [is|are|am i holding|would you say] [<this>] [one|thing|is|are|here]
+        [tell me] what (colour|colours|color|colors|shade) <this> [one|thing] (is|are)""",
+    "light": """
+        (is|are) (<lamp>|there any light) [still] (on|off|in here|out) [or off]
+        did i (leave|turn|switch) <lamp> (on|off)
+        have i (left|turned|switched) <lamp> (on|off)
+        [tell me] if <lamp> (is|are) [still] (on|off) [or off]
+        is (it|there) [too|very|getting|still] [enough] (dark|bright|light|daylight|day|night) [or (day|night|light|dark)] [in|out] [here|there|outside|now]
+        how (dark|bright|light|much light) is (it|there) [in|out] [here|there|outside]
+        check <lamp>
+        light level""",
+    "nothing": """
+        (you|the|i|a|oh|ah|uh|um|uhm|hm|hmm|er|mm|so|well|hey nabu|okay nabu|please|bye|goodbye|hello|hi|thanks|thank you [so much|very much]|cheers|to|and)+
+        (thanks|thank you) [so much|very much] for (watching|listening)
+        thanks a lot
+        see you [later|next time|in the next (video|one)]""",
+}  # fmt: skip
+
+_PHRASES: dict[IntentName, str] = {
+    "stop": "stop, stop it, stop talking, stop reading, stop now, shut up, quiet, be quiet, enough, that is enough, silence, stop please"
+        ", I have heard enough, oh shut up, enough already, stop speaking, no more",
+    "cancel": "cancel, cancel that, cancel it, never mind, forget it, scrap that, abort"
+        ", oh never mind, I changed my mind, call it off",
+    "pause": "pause, hold on, hang on, wait a moment, wait a minute, one moment, give me a minute, pause the reading, pause there"
+        ", pause for a bit, pause that, just a minute, wait a second, hold on a moment",
+    "resume": "continue, go on, carry on, resume, keep going, go on reading, continue reading, resume reading, keep reading"
+        ", carry on reading, carry on then, continue please, proceed",
+    "repeat": "repeat, repeat that, say that again, say it again, what did you say, pardon me, once more, could you repeat that"
+        ", repeat what you said, I did not catch that, I did not hear you, one more time, repeat the answer",
+    "more": "tell me more, more details, more please, what else, say more, tell me the rest"
+        ", tell me more about it, is there more, what else is there, give me more, expand on that",
+    "next": "next, next sentence, next line, next page, next paragraph, skip this, skip ahead, forward, move on"
+        ", skip to the next paragraph, go to the next page, read the next line",
+    "previous": "previous, go back, previous sentence, previous line, previous page, rewind, back one sentence, the line before"
+        ", step back, back up, go back a line, previous paragraph",
+    "again": "try again, look again, check again, have another look, take another look, try once more, give it another try"
+        ", have another go, try it again, let us try again",
+    "slower": "slower, slower please, slow down, speak slower, speak more slowly, too fast, talk slower, read slower"
+        ", a bit slower, not so fast, slow it down, reduce the speed",
+    "faster": "faster, faster please, speed up, speak faster, read faster, talk faster, too slow, quicker"
+        ", a bit faster, not so slow, hurry up, increase the speed",
+    "louder": "louder, louder please, speak up, turn it up, turn up the volume, volume up, I can not hear you"
+        ", too quiet, up the volume, a bit louder, speak louder, turn the volume up",
+    "quieter": "quieter, quieter please, turn it down, turn down the volume, volume down, lower the volume, less volume, too loud, softer"
+        ", a bit quieter, not so loud, turn the volume down, that is too loud",
+    "spell": "spell it, spell that, spell it out, how is that spelled, how do you spell that, letter by letter, say it letter by letter"
+        ", spell the name, spell that word, spell it slowly",
+    "digits": "digit by digit, number by number, one by one, one at a time, read it digit by digit, say the digits one by one"
+        ", give me the numbers one by one, say each number separately, one digit at a time, digits please",
+    "read": "read it, read everything, read this to me, read it to me, read the whole page, read from the beginning, read the text"
+        ", read the whole letter to me, read it all, read all of it, start reading, read it out loud",
+    "headings": "headings, read the headings, just the headings, only the headings, headings only, the headlines, list the headings"
+        ", which headings are there, give me the headlines, what are the headings, only the titles",
+    "where": "where are we, where am I, how much is left, how far are we, which page are we on, what line are we on, how many pages are left"
+        ", where are we now, how much more is there, are we nearly done, how far along are we, where was I",
+    "time": "what time is it, what is the time, what day is it today, tell me the time, what is the date today, what time is it now"
+        ", what is todays date, what day of the week is it, do you have the time",
+    "battery": "battery, battery level, battery status, how much battery is left, how much battery do you have left, is the battery low"
+        ", how long will the battery last, how charged are you, is your battery full, what is your battery percentage, battery please",
+    "help": "help me, what can you do, what can I say, what can I ask, list the commands, which commands are there, I need help"
+        ", what words can I use, help please, what are my options, tell me what you can do",
+    "privacy": "privacy, what do you store, who hears this, are you recording, is my data safe, who can hear me, do you save my pictures"
+        ", is this private, is anyone listening, does anybody else see this, who else can hear this, is this being recorded, tell me about privacy",
+    "camera_on": "camera on, turn on the camera, turn the camera on, switch on the camera, switch the camera on"
+        ", open the camera, start the camera",
+    "yes": "exactly, certainly, absolutely, definitely",
+    "no": "not really, not at all, absolutely not, incorrect, no thank you"
+        ", that is wrong, that is not right",
+    "save": "save this, save it, save that, save this picture, save this page, note that down, make a note of this, bookmark this"
+        ", keep this, remember this, write that down",
+    "document": "start a document, scan a document, read a document, new document, several pages, start scanning, I have several pages"
+        ", I have a document with several pages, this letter has three pages, I would like to scan a document, document mode",
+    "finish": "that was the last page, that is the last page, last page, end of document, I am done, finished, all done, no more pages"
+        ", that is all, that is it, that is everything, that is the end",
+    "guide": "guide me, help me aim, take a picture, take a photo, take another picture, help me take a picture"
+        ", help me hold the camera, how do I hold the camera, help me point the camera, guide me please",
+    "compare": "compare, compare the two, compare them, is it the same as before, what changed, did anything change, compare with the last one"
+        ", compare this to the previous picture, which is cheaper this or the last one, has anything changed since the last picture, has anything changed",
+    "colour": "what colour is this, what color is it, what colour is that, colour please, what shade is it, what colours are these"
+        ", what color would you say this is, the colour of this, colour",
+    "light": "is the light on, are the lights on, is it dark, is it dark in here, is it bright in here, is the lamp on, is it dark outside"
+        ", is there any light in here, is it light in here, is it day or night, did I leave the light on, are any lights on, is the light off",
+}  # fmt: skip
+
+
+def _compile(template: str) -> str:
+    """A regular expression for words that are each followed by a space."""
+    signs = {"(": "(?:", ")": ")", "[": "(?:", "]": ")?", "|": "|", "+": "+"}
+    parts = []
+    for token in re.findall(r"[()\[\]|+]|<\w+>|\{[\w:|]+\}|[^\s()\[\]|+<>{}]+", template):
+        name, _, choices = token.strip("<>{}").partition(":")
+        if token.startswith("<"):
+            parts.append(f"(?:{_compile(LISTS[name])})")
+        elif choices:
+            parts.append(f"({choices}) ")
+        elif token.startswith("{"):
+            free = r"(?:\S+ ){1,6}?"
+            parts.append(free if name == "any" else f"({_compile(LISTS[name]) if name in LISTS else free})")
+        else:
+            parts.append(signs.get(token) or f"{re.escape(token)} ")
+    return "".join(parts)
+
+
+PATTERNS = tuple(
+    (name, re.compile("|".join(f"(?:{_compile(line)})" for line in lines.strip().splitlines())))
+    for name, lines in TEMPLATES.items()
+)
+"""Each fits words in lower case, every one followed by a space."""
+MISHEARD = tuple((name, sounds(phrase.lower())) for name, row in _PHRASES.items() for phrase in row.split(", "))
+"""Phrases as `alike.sounds`."""
