@@ -15,6 +15,7 @@ from app.commands import ask, doctor, settings, setup, talk
 from app.commands import models as models_command
 from app.terminal import complain
 from assistant.errors import AssistantError
+from assistant.privacy import DiscreetFormatter
 from models.errors import ModelError
 from models.fetch import hub_offline
 
@@ -25,7 +26,9 @@ COMMANDS = (ask, talk, setup, settings, doctor, models_command)
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command line; returns the exit status."""
     arguments = _parser().parse_args(argv)
-    logging.basicConfig(format="assistant: %(message)s", level=logging.WARNING - 10 * min(arguments.verbose, 2))
+    handler = logging.StreamHandler()
+    handler.setFormatter(DiscreetFormatter("assistant: %(message)s"))
+    logging.basicConfig(handlers=[handler], level=logging.WARNING - 10 * min(arguments.verbose, 2))
     if not arguments.online:
         hub_offline()
     try:
