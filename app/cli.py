@@ -11,7 +11,7 @@ import sys
 from collections.abc import Sequence
 from importlib.metadata import version
 
-from app.commands import ask, doctor, settings, setup, talk
+from app.commands import ask, doctor, service, settings, setup, talk
 from app.commands import models as models_command
 from app.terminal import complain
 from assistant.errors import AssistantError
@@ -19,7 +19,7 @@ from assistant.privacy import DiscreetFormatter
 from models.errors import ModelError
 from models.fetch import hub_offline
 
-COMMANDS = (ask, talk, setup, settings, doctor, models_command)
+COMMANDS = (ask, talk, setup, settings, service, doctor, models_command)
 """In the order of `--help`."""
 
 
