@@ -11,21 +11,24 @@ import sys
 from collections.abc import Sequence
 from importlib.metadata import version
 
-from app.commands import ask, doctor, listen, settings, setup, talk
+from app.commands import ask, doctor, listen, service, settings, setup, talk
 from app.commands import models as models_command
 from app.terminal import complain
 from assistant.errors import AssistantError
+from assistant.privacy import DiscreetFormatter
 from models.errors import ModelError
 from models.fetch import hub_offline
 
-COMMANDS = (ask, listen, talk, setup, settings, doctor, models_command)
+COMMANDS = (ask, listen, talk, setup, settings, service, doctor, models_command)
 """In the order of `--help`."""
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command line; returns the exit status."""
     arguments = _parser().parse_args(argv)
-    logging.basicConfig(format="assistant: %(message)s", level=logging.WARNING - 10 * min(arguments.verbose, 2))
+    handler = logging.StreamHandler()
+    handler.setFormatter(DiscreetFormatter("assistant: %(message)s"))
+    logging.basicConfig(handlers=[handler], level=logging.WARNING - 10 * min(arguments.verbose, 2))
     if not arguments.online:
         hub_offline()
     try:

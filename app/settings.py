@@ -6,7 +6,6 @@ What may be chosen, and within which bounds, stands in `assistant/preferences.py
 from __future__ import annotations
 
 import argparse
-import contextlib
 import json
 import os
 import tempfile
@@ -18,6 +17,7 @@ from typing import Any
 
 import platformdirs
 
+from app.files import replace_text
 from assistant.errors import SettingsError
 from assistant.preferences import Preferences, Problem, Value, check, choices, from_text
 
@@ -79,26 +79,15 @@ def load(file: Path) -> Preferences:
 def save(file: Path, preferences: Preferences) -> None:
     """Write all of `preferences` to `file`, each with its explanation; nobody else may read it.
 
-    All or nothing: a hidden file beside it takes its name once it is on the disk. A link stays a link.
-    Errors: SettingsError when a value is out of bounds or the place cannot be written.
+    All or nothing. Errors: SettingsError when a value is out of bounds or the place cannot be written.
     """
     text = as_toml(preferences)
     _, problems = check(tomllib.loads(text))
     if problems:
         raise _wrong(file, problems)
-    target = file.resolve()
-    part = target.with_name(f".{target.name}.{os.getpid()}.part")
     try:
-        target.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        part.unlink(missing_ok=True)
-        with os.fdopen(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8") as stream:
-            stream.write(text)
-            stream.flush()
-            os.fsync(stream.fileno())
-        part.replace(target)
+        replace_text(file, text, 0o600)
     except OSError as error:
-        with contextlib.suppress(OSError):
-            part.unlink(missing_ok=True)
         raise SettingsError(
             f"cannot write {file} ({error.strerror or error}): free some space there, or choose another file with --settings",
             "I could not keep the setting. The disk may be full, or the file is not mine to write.",

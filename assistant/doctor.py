@@ -17,8 +17,10 @@ from pathlib import Path
 
 import psutil
 
+from assistant import readiness
 from assistant.advice import PLAIN, Advice
 from assistant.errors import EngineError
+from assistant.readiness import Gap, Surroundings
 from assistant.sound import devices
 from models.catalogue import Entry
 from models.store import Listing
@@ -91,17 +93,6 @@ class Choice:
 
 
 @dataclass(frozen=True)
-class Gap:
-    """Something that is not there."""
-
-    what: str
-    mend: str
-    """One action."""
-    needed: bool
-    """Whether `ask` cannot work without it."""
-
-
-@dataclass(frozen=True)
 class Diagnosis:
     """The whole report."""
 
@@ -114,6 +105,8 @@ class Diagnosis:
     gaps: tuple[Gap, ...]
     advice: Advice | None = None
     """The profile that fits this machine best."""
+    listening: Surroundings | None = None
+    """What `listen` depends on."""
 
 
 def look(store_root: Path) -> Machine:
@@ -153,6 +146,7 @@ def diagnose(
     profile: str,
     four_bits: Sequence[str] = (),
     advice: Advice | None = None,
+    listening: Surroundings | None = None,
 ) -> Diagnosis:
     """What follows from the facts for `profile`, whose models and their state are `listing`.
 
@@ -166,6 +160,7 @@ def diagnose(
         *_missing_models(machine, listing, profile),
         *(_unquantized(row.entry, profile) for row in listing if _form(row, four_bits) == FULL_PRECISION),
         *_missing_devices(machine),
+        *(readiness.gaps(listening, machine.outputs, machine.inputs, machine.cameras) if listening else ()),
     )
     return Diagnosis(
         profile=profile,
@@ -175,6 +170,7 @@ def diagnose(
         choices=_choices(machine, models, profile),
         gaps=gaps,
         advice=advice,
+        listening=listening,
     )
 
 
@@ -287,6 +283,7 @@ def as_text(diagnosis: Diagnosis) -> str:
         f"  Cameras: {', '.join(machine.cameras) or 'none'}",
         f"  espeak-ng: {machine.espeak or 'none'}",
         f"  Packages: {', '.join(packages)}",
+        *(readiness.lines(diagnosis.listening) if diagnosis.listening else ()),
         "",
         "Models",
         *(f"  {model.name}: {model.state}" for model in diagnosis.models),

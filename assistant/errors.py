@@ -41,6 +41,10 @@ class TriggerError(AssistantError):
     """A button, a pedal or a socket to talk by cannot be used."""
 
 
+class ServiceError(AssistantError):
+    """The assistant cannot be made to start by itself."""
+
+
 class EngineError(AssistantError):
     """An engine is missing, cannot be opened, or failed while working."""
 
