@@ -1,0 +1,152 @@
+"""A simulated world for tests: real engines, a user with a voice, and what is to be heard of the assistant."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from assistant.conversation import voice
+from assistant.events import Typed
+from assistant.eyes import Photo, load_photo
+from assistant.preferences import Preferences
+from assistant.profiles import Engines
+from assistant.simulation import TAKES, Noted, Simulation
+from assistant.sound import Sound, Utterance
+
+SAMPLES = Path(__file__).parents[2] / "samples"
+
+
+def picture(name: str) -> Photo:
+    return load_photo(SAMPLES / name)
+
+
+def covered() -> Photo:
+    return Photo(np.random.default_rng(1).integers(0, 4, (480, 640, 3)).astype(np.uint8))
+
+
+class Faulty:
+    """Engines of which one can be made to fail, to take a part in tests of faults."""
+
+    def __init__(self, engines: Engines) -> None:
+        self._engines = engines
+        self.faults: dict[str, Exception] = {}
+        self.reads = 0
+        self.heard: Utterance | None = None
+        """What the recogniser is to understand, whatever was said."""
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._engines, name)
+
+    def _fail(self, name: str) -> None:
+        if name in self.faults:
+            raise self.faults[name]
+
+    @property
+    def recogniser(self) -> Any:
+        return self
+
+    @property
+    def reader(self) -> Any:
+        return self
+
+    @property
+    def speaker(self) -> Any:
+        return self
+
+    def transcribe(self, sound: Sound) -> Utterance:
+        self._fail("recogniser")
+        return self.heard or self._engines.recogniser.transcribe(sound)
+
+    def read(self, photo: Photo) -> Any:
+        self._fail("reader")
+        self.reads += 1
+        return self._engines.reader.read(photo)
+
+    def detect(self, photo: Photo) -> Any:
+        self._fail("reader")
+        return self._engines.reader.detect(photo)  # type: ignore[attr-defined]
+
+    def speak(self, text: str, speed: float) -> Iterator[Sound]:
+        self._fail("speaker")
+        return self._engines.speaker.speak(text, speed)
+
+
+class Scene:
+    """One conversation in a simulated world."""
+
+    def __init__(
+        self,
+        engines: Engines,
+        shown: Photo | None = None,
+        takes: Mapping[str, float] = TAKES,
+        ahead: bool = True,
+        **listening: Any,
+    ) -> None:
+        """`shown`: what the camera sees; `listening`: preferences of that name."""
+        self.engines = Faulty(engines)
+        self.noted: list[Noted] = []
+        usual = Preferences()
+        preferences = replace(usual, listening=replace(usual.listening, **listening))
+        # Faulty does what engines do, and is no subclass because its engines are those of another.
+        given: Any = self.engines
+        self.world = Simulation(given, voice(given), preferences, note=self.noted.append, takes=takes, ahead=ahead)
+        self.world.camera.shown = shown
+        self._engines = engines
+
+    @property
+    def dialogue(self) -> Any:
+        return self.world.dialogue
+
+    @property
+    def state(self) -> str:
+        return str(self.world.dialogue.state)
+
+    def user_says(self, text: str, wait: bool = True) -> None:
+        """A voice says `text`; `wait`: until the assistant has answered."""
+        for sound in self._engines.speaker.speak(text, 1.0):
+            self.world.air.add(sound)
+            self.world.run(sound.seconds)
+        if wait:
+            self.settle()
+
+    def wake(self) -> None:
+        self.user_says("Okay Nabu.", wait=False)
+        assert self.world.run(1.0, lambda: self.state == "attending")
+        self.world.run(0.3)
+
+    def type(self, text: str, wait: bool = True) -> str:
+        """Words in writing; what is said then."""
+        self.world.happen(Typed(self.world.time, text))
+        self.world.run(0.1)
+        if wait:
+            self.settle()
+        return self.said()
+
+    def settle(self, limit: float = 90.0) -> None:
+        """Until the assistant is silent."""
+        self.world.run(0.8)
+        assert self.world.run(limit, lambda: self.world.silent), f"still {self.state} after {limit} s"
+
+    def until(self, holds: Callable[[], bool], limit: float = 30.0) -> float:
+        """How long it takes until this holds."""
+        start = self.world.time
+        assert holds() or self.world.run(limit, holds), f"not within {limit} s, {self.state}: {self.noted[-5:]}"
+        return self.world.time - start
+
+    def said(self) -> str:
+        """What was said since it was last asked."""
+        said = " ".join(each.text for each in self.noted if each.kind == "says")
+        self.noted.clear()
+        return said
+
+    def signals(self) -> list[str]:
+        return [each.text for each in self.noted if each.kind == "signal"]
+
+    @property
+    def audible(self) -> bool:
+        """Whether the loudspeaker is putting anything out."""
+        return not self.world.mixer.idle
