@@ -70,4 +70,5 @@ def _tone(note: _Note, rate: int) -> NDArray[np.float32]:
     rise = round(FADE * rate)
     attack = np.sin(np.pi / 2 * np.minimum(1, np.arange(n) / rise)) ** 2
     decay = np.cos(np.pi / 2 * along) ** 2
-    return (note.level * wave * attack * decay).astype(np.float32)
+    tone: NDArray[np.float32] = (note.level * wave * attack * decay).astype(np.float32)
+    return tone

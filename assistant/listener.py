@@ -40,13 +40,18 @@ class ListenerOptions:
 
     start: float = 0.5
     """A frame at least this likely is voice."""
-    start_playing: float = 0.7
+    start_playing: float = 0.5
     """The same while the assistant itself is heard: what is left of its voice is not to start speech."""
     stay: float = 0.35
     """Once somebody speaks, a frame less likely than this is silence."""
     onset_frames: int = 4
     """Frames of 32 ms of voice, on balance, that make speech; fewer are a click or a knock."""
-    onset_frames_playing: int = 5
+    onset_frames_playing: int = 4
+    """The same while the assistant itself is heard."""
+    onset_frames_learning: int = 8
+    """The same while the assistant is heard for the first time, and the echo of the room has yet to be learnt."""
+    learning: float = 1.5
+    """Sound of its own that it takes to learn the echo."""
     resume_frames: int = 2
     """Frames of voice in a row that end a pause."""
     pause: float = 0.2
@@ -61,6 +66,9 @@ class ListenerOptions:
     """Sound kept from before the moment at which the wake word is recognised, which is 0.07 to 0.25 s after its end."""
     wake_frames: int = 2
     """Frames before that moment that may be voice of what follows the word in one breath."""
+    left_playing: float = -22.0
+    """Decibels. A frame of which less than this is left, by the loudest 10 ms of the last second at the microphone, is
+    no voice while the assistant itself is heard: echo cancellation leaves faint pieces that Silero takes for speech."""
     playing_tail: float = 0.4
     """For how long after the loudspeaker fell silent its echo may be heard."""
 
@@ -79,6 +87,7 @@ class Listener:
         self._wake = wake
         self._echo = AudioProcessor(HEARING_RATE, 1, echo_cancellation=True, high_pass_filter=True) if echo else None
         self._delay = ECHO_DELAY if echo else 0
+        self._played = 0
         self.reset()
 
     def reset(self) -> None:
@@ -89,7 +98,8 @@ class Listener:
         self._turn = _Turn(self._options, 0)
         self._recent: deque[_Frame] = deque(maxlen=self._options.wake_frames)
         self._unjudged = np.zeros(0, np.float32)
-        self._silent_since = 0
+        self._silent_since = -HEARING_RATE
+        self._loudest: deque[float] = deque(maxlen=HEARING_RATE // STEP)
         if self._wake:
             self._wake.reset()
 
@@ -108,8 +118,10 @@ class Listener:
         for at in range(0, len(block), STEP):
             step = slice(at, at + STEP)
             self._tape.append(clear[step])
+            self._loudest.append(_level(block[step]))
             if np.abs(played[step]).max() > AUDIBLE:
                 self._silent_since = self._tape.end
+                self._played += STEP
             self._unjudged = np.concatenate((self._unjudged, quiet[step]))
             happened = [*self._judged(), *(self._woken() if self._wake and self._wake.heard(clear[step]) else ())]
             events += [self._event(each, now - (end - position) / HEARING_RATE) for each, position in happened]
@@ -119,10 +131,17 @@ class Listener:
         """What the next frame of Silero shows, if there is sound enough for one."""
         if len(self._unjudged) < FRAME:
             return
-        likely = self._silero(self._unjudged[:FRAME])
-        self._unjudged = self._unjudged[FRAME:]
+        samples, self._unjudged = self._unjudged[:FRAME], self._unjudged[FRAME:]
+        options, likely = self._options, self._silero(samples)
         end = self._tape.end - len(self._unjudged) - NOISE_DELAY
-        frame = _Frame(end, likely, end - self._silent_since < self._options.playing_tail * HEARING_RATE)
+        if self._echo is None or end - self._silent_since > options.playing_tail * HEARING_RATE:
+            frame = _Frame(end, likely, options.start, options.onset_frames)
+        else:
+            if _level(samples) < max(self._loudest) + options.left_playing:
+                likely = 0.0
+            learning = self._played < options.learning * HEARING_RATE
+            onset_frames = options.onset_frames_learning if learning else options.onset_frames_playing
+            frame = _Frame(end, likely, options.start_playing, onset_frames)
         self._recent.append(frame)
         yield from self._turn.judge(frame)
 
@@ -164,8 +183,10 @@ class _Frame:
     """Where on the tape it ends."""
     likely: float
     """Probability of voice."""
-    playing: bool
-    """Whether the assistant itself may be heard."""
+    start: float
+    """The probability from which it is voice."""
+    onset_frames: int
+    """How many of these make speech."""
 
 
 class _Turn:
@@ -194,7 +215,7 @@ class _Turn:
                 self._voice_end = frame.end
             elif self._silence(frame) >= self._options.pause:
                 yield from self._pause(frame)
-        elif frame.likely >= self._options.start:
+        elif frame.likely >= frame.start:
             self._voiced += 1
             if self._voiced >= self._options.resume_frames:
                 self._state, self._voice_end = "speaking", frame.end
@@ -210,14 +231,13 @@ class _Turn:
             yield from self._end(frame.end)
 
     def _wait(self, frame: _Frame) -> Iterator[_Happening]:
-        options = self._options
-        if frame.likely < (options.start_playing if frame.playing else options.start):
+        if frame.likely < frame.start:
             self._voiced = max(0, self._voiced - 1)
             return
         if not self._voiced:
             self._onset = frame.end - FRAME
         self._voiced += 1
-        if self._voiced >= (options.onset_frames_playing if frame.playing else options.onset_frames):
+        if self._voiced >= frame.onset_frames:
             self._state, self._voice_end = "speaking", frame.end
             yield "started", self._onset
 
@@ -234,6 +254,11 @@ class _Turn:
     def _end(self, floor: int) -> Iterator[_Happening]:
         yield "ended", self._voice_end
         self._begin(floor)
+
+
+def _level(samples: Samples) -> float:
+    """Root mean square in decibels of full scale."""
+    return float(10 * np.log10(np.mean(samples * samples) + 1e-12))
 
 
 class _Silero:

@@ -1,6 +1,6 @@
 """Sound as a value: samples with their rate, read from a file, written to one, or played.
 
-Recognising words is the work of `ears.py`, making speech that of `voice.py`. There is no recording yet.
+Recognising words is the work of `ears.py`, making speech that of `voice.py`. Listening all the time: `soundcard.py`.
 """
 
 from __future__ import annotations
@@ -129,10 +129,12 @@ def _decode(file: BinaryIO, path: Path) -> Iterator[NDArray[np.float32]]:
 
 def resample(sound: Sound, rate: int) -> Sound:
     """`sound` at `rate` samples per second."""
-    if sound.rate == rate:
-        return sound
+    if sound.rate == rate or not len(sound.samples):
+        return Sound(sound.samples, rate)
     resampler = av.AudioResampler(format="flt", layout="mono", rate=rate)
-    blocks = [block.to_ndarray().reshape(-1) for part in (_frame(sound), None) for block in resampler.resample(part)]
+    blocks = [
+        block.to_ndarray().reshape(-1) for part in (audio_frame(sound), None) for block in resampler.resample(part)
+    ]
     return Sound(np.concatenate(blocks) if blocks else np.zeros(0, np.float32), rate)
 
 
@@ -147,7 +149,7 @@ def quicker(sound: Sound, times: float) -> Sound:
     step = f"{times**0.5:.6f}"
     sink = graph.add("abuffersink")
     graph.link_nodes(source, graph.add("atempo", step), graph.add("atempo", step), sink).configure()
-    frame = _frame(sound)
+    frame = audio_frame(sound)
     frame.pts, frame.time_base = 0, time_base
     source.push(frame)
     source.push(None)
@@ -158,7 +160,8 @@ def quicker(sound: Sound, times: float) -> Sound:
     return Sound(np.concatenate(blocks).astype(np.float32), sound.rate)
 
 
-def _frame(sound: Sound) -> av.AudioFrame:
+def audio_frame(sound: Sound) -> av.AudioFrame:
+    """`sound` as FFmpeg's filters take it."""
     frame = av.AudioFrame.from_ndarray(np.ascontiguousarray(sound.samples[None]), format="flt", layout="mono")
     frame.sample_rate = sound.rate
     return frame
@@ -229,7 +232,7 @@ def devices() -> Devices:
 
     Errors: EngineError when the PortAudio library is missing.
     """
-    found = _portaudio().query_devices()
+    found = portaudio().query_devices()
     return Devices(
         outputs=tuple(device["name"] for device in found if device["max_output_channels"] > 0),
         inputs=tuple(device["name"] for device in found if device["max_input_channels"] > 0),
@@ -248,21 +251,25 @@ def play(sound: Sound) -> None:
 
     Errors: EngineError when there is no loudspeaker, no PortAudio library, or the device fails.
     """
-    portaudio = _portaudio()
+    library = portaudio()
     if not has_output():
         raise EngineError(
             "no sound output device: connect one, or write the answer to a file with --out",
             "I find no loudspeaker. Connect one.",
         )
     try:
-        portaudio.play(sound.samples, sound.rate, blocking=True)
-    except portaudio.PortAudioError as error:
+        library.play(sound.samples, sound.rate, blocking=True)
+    except library.PortAudioError as error:
         raise EngineError(
             f"the sound device failed ({error}): check it and try again", "The loudspeaker failed. Connect it again."
         ) from error
 
 
-def _portaudio() -> ModuleType:
+def portaudio() -> ModuleType:
+    """The library that knows the sound devices.
+
+    Errors: EngineError when its system library is missing.
+    """
     try:
         import sounddevice  # loads a system library, which may be missing: not needed to read or write files
     except OSError as error:
