@@ -26,7 +26,7 @@ LISTS = {
     "this": "this|that|it|these|those|them",
     "is": "[this|that|it|you] (is|was|are)",
     "unit": "sentence|sentences|line|lines|page|pages|paragraph|paragraphs|bit|part|section|word|item",
-    "go": "go|skip|jump|move|step|turn|read [me]",
+    "go": "go|skip|jump|move|step|turn|read [me]|take me",
     "speak": "speak|talk|read|say|go|speaking|talking|reading|going|do|make|sound|be",
     "fast": "fast|quick|quickly|rapid",
     "slow": "slow|slowly",
@@ -78,7 +78,8 @@ TEMPLATES: dict[IntentName, str] = {
         open your eyes [again]""",
     "stop": """
         (stop|quit) [(stop|it|that|this|there|here|right|i said)+]
-        (stop|quit|cease) [your|the|all the] (talking|reading|speaking|saying|speech|noise|voice|chatter) [to me|that|it|there]
+        (stop|quit|cease) [your|the|all the] (talking|reading|speaking|saying|speech|noise|voice|chatter|blabbing) [to me|<this>|there]
+        enough (talking|reading|noise)
         (shut (up|it)|hush [up]|shush|sh|shh|zip it|quiet|silence|pipe down|(be|keep|stay) (quiet|silent|still))+
         [that is] [quite] (enough|plenty) [of (that|this|it)]
         that will do
@@ -96,7 +97,9 @@ TEMPLATES: dict[IntentName, str] = {
         [it|that|this] does not matter
         no matter
         call it off
-        skip the question""",
+        (skip|ignore) (the|that|my) question
+        ignore (that|it|this|what i said)
+        forget (what i (said|asked)|my question|the question)""",
     "pause": """
         (pause|wait|hold on|hang on|hold it|hold up|stand by|bear with me|just) [(wait|there|here|up|pause|hold on|hang on)+] [for]
         (pause|stop) (it|that|this|[the] reading)
@@ -110,6 +113,8 @@ TEMPLATES: dict[IntentName, str] = {
         read on""",
     "repeat": """
         [once|one more time|yet] again
+        run that by me again
+        what were you saying
         repeat [<this>|yourself|(your|the) [last] (answer|thing|sentence|bit|part)|what you [just] said] [again|once more|one more time]
         (say|tell me|read) [<this>|me] [to me] (again|once more|one more time|another time)
         what did you [just] say [again]
@@ -133,7 +138,8 @@ TEMPLATES: dict[IntentName, str] = {
         expand on <this>
         [give me|tell me|say|read] the (long|longer|full|complete|whole) (version|answer|story)
         and [then]
-        what more [is there]""",
+        what more [is there|can you tell me]
+        is that (all|everything)""",
     "next": """
         [<go>] [on] [to] [the] (next|following) [one|<unit>]
         skip [<this>|the rest [of {any}]] [one|a] [<unit>]
@@ -150,13 +156,15 @@ TEMPLATES: dict[IntentName, str] = {
     "again": """
         (try|look|check|ask|see|do) [at] [<this>] (again|once more|one more time|another time)
         (have|take|give <this>) (another|one more|a second|a new|a fresh) (look|go|try|shot) [at <this>]
+        try now
         ask [me] (the question|my question|the same question|the same thing) again
         (retry|redo) [<this>]""",
     "slower": """
         [<speak>] [<this>] [more] (slower|slowly|slow)
         slow [<this>] down
         [<is>] [<speak>] too <fast> [for me]
-        not (so|that|quite so) <fast>
+        not (so|that|quite so|as) <fast>
+        you (speak|talk|read|go) too <fast>
         <less> (the|your) (speed|pace|rate)
         i (can not|could not) (keep up|follow) [you|that|it]
         [take it] (easy|slow|slower) [please] [slow down]
@@ -167,7 +175,8 @@ TEMPLATES: dict[IntentName, str] = {
         speed [<this>] up
         speed up
         [<is>] [<speak>] too <slow> [for me]
-        not (so|that|quite so) <slow>
+        not (so|that|quite so|as) <slow>
+        you (speak|talk|read|go) too <slow>
         <raise> (the|your) (speed|pace|rate)
         (more|higher) speed
         hurry [up]
@@ -181,7 +190,8 @@ TEMPLATES: dict[IntentName, str] = {
         volume (up|higher)
         [<is>] [<speak>] too <soft> [for me]
         i (can not|can hardly|can barely|could not) hear (you|it|that|this|anything)
-        <raise> (the|your) (volume|voice|sound)
+        <raise> [the|your] (volume|voice|sound)
+        you (speak|talk|read|are) too <soft>
         (more|higher) volume""",
     "quieter": """
         [<speak>] [<this>] [more] (quieter|softer|quietly|softly)
@@ -190,7 +200,9 @@ TEMPLATES: dict[IntentName, str] = {
         turn down (the|your) (volume|sound)
         volume (down|lower)
         [<is>] [<speak>] too <loud> [for me]
-        not (so|that|quite so) <loud>
+        not (so|that|quite so|as) <loud>
+        you (speak|talk|read|are) too <loud>
+        <less> [the|your] volume
         (<less>|keep) (the|your) (volume|voice|sound) [down]
         keep it down
         (less|lower) volume""",
@@ -199,11 +211,14 @@ TEMPLATES: dict[IntentName, str] = {
         [read|say|give|tell|spell] [out] [me] [{argument}] [one [digit|number|figure]] (at a time|by one|after another) [slowly]
         [read|say|give|tell] [out] [me] (the|each|every|single|individual|all the) (digit|digits|number|numbers|figure) (separately|individually|alone|on (its|their) own)
         [read|say|give|tell] [out] [me] [just|only] (the|each|every|single|individual|all the) (digit|digits)
-        digits""",
+        (digit|number|figure) after (digit|number|figure)
+        [in|as] single digits
+        [the] digits""",
     "spell": """
         (spell|spelling) [out] [{argument}] [out] [slowly]
         how (do|would|can|should) (you|i) spell (<this> [word]|{named})
         how is (<this> [word]|{named}) (spelled|spelt|written)
+        what is the spelling [of (<this>|{named})]
         [say|read|give me|tell me] [{argument}] [one] (letter by letter|letter for letter|letter at a time)""",
     "headings": """
         [read|list|give|tell|say|skim] [me] [out] [just|only|all] [the|all the] [section|chapter|page|main] (headings|headlines|headers) [only]
@@ -211,72 +226,77 @@ TEMPLATES: dict[IntentName, str] = {
         [read|list|give|tell|say|skim] [me] [out] [the] titles only
         [read|list|give|tell|say|skim] [me] [out] [the] (section|chapter) titles
         what are the [section|chapter|page|main] (headings|headlines|headers)
-        (what|which) (headings|headlines|sections) are there""",
+        (what|which) (headings|headlines|sections) (are there|does (it|this) have)""",
     "read": """
         (read|reading) [it|this|me] [out] [out loud|loud|aloud] [to me]
         [start|begin] (read|reading) [out] [to me|me] [all [of]] [<this>|everything] [all] [that is {any}] [out] [to me] [out loud|loud|aloud] [from the <start>]
         (read|reading) [out] [to me|me] [all [of]] (the|this|that|my) [whole|entire|full|complete] (thing|page|text|letter|paper|sheet|lot|leaflet) [out] [to me] [out loud|loud|aloud]
         [read|start|begin|go] [it] [all] [again] (from|at) the <start> [again]
+        [give me] the (whole|full|entire) (text|page|letter|thing)
         (start|begin) over""",
     "where": """
         where (am i|are we|was i|were we|are you) [up to|at] [in the <sheet>|in the page]
         where did (we|i|you) (stop|get to|leave off)
         how far [along|through|in] (are we|am i|is it|did we get|have (we|i|you) (got|gotten|come|read)) [along|through|in]
-        how (much|many pages|many lines|many sentences|long) [of (it|this|the <sheet>|the page)] [more] [is|are] [there] (left|to go|remaining|remains)
+        how (much|many pages|many lines|many sentences|long) [of (it|this|the <sheet>|the page)] [more] [is|are] [there] [still] (left|to go|to read|to come|remaining|remains) [to (go|read|come)]
         how (much|many|long) (longer|more|more pages) [is it|is there|are there|will it take] [to go]
         (what|which) (page|line|paragraph|sentence) (are we|am i|are you) (on|at)
         are we (nearly|almost) (there|done|finished|through)
-        is there (much|a lot|any) [more] (left|more|to go)""",
+        is there (much|a lot|any) [more] (left|more|to go|to read) [to (go|read|come)]
+        where (we|i) (are|am) [now]
+        how far (we|i) (are|am|have (got|come|read))""",
     "time": """
         (what|which) time is it
-        [do you know|tell me] what (time it is|the time is)
+        what (time it is|the time is)
         [what is] [the] [current] time
         (do you have|have you got|got|tell me|give me|say) the time
         (what|which) {date:day|date|month|year} [of the week] is (it|today) [today]
-        [do you know] what {date:day} it is [today]
-        [what is|tell me] [the] {date:date} [today]
+        what {date:day} it is [today]
+        [what is] [the] {date:date} [is] [today]
+        what the {date:day|date} is [today]
+        what is {date:today}
         [what is|tell me] (today is|todays) {date:date|day}
         what {date:day} of the week is it""",
     "battery": """
-        [check] [the|your] battery [level|status|state|charge|life|percentage] [left]
+        [check|what is] [the|your] (battery|charge) [level|status|state|charge|life|percentage] [left|at|like]
         how (is|full is|charged is|low is|empty is) (the|your) (battery|charge)
         how much [of the] (battery|charge|power|juice) [life] (is|do you|have you|do we|have we|is there) [have] [got] [left|remaining]
-        (is|are) (the battery|your battery|you) [getting|running] (low|empty|full|charged|charging|out|plugged in|ok) [on battery] [on power]
+        (is|are) (the battery|your battery|you) [getting|running|fully|nearly|almost|still] (low|empty|full|charged|charging|out|plugged in|ok) [on battery] [on power]
         is it charging
         how charged are you
-        [what is|tell me|say] (the|your) battery [level|status|state|charge|percentage]
         what percentage [of battery] (is|do you have|have you) [the|your] [battery] [at|left]
         do (you need|i need to) (charging|to be charged|charge you|charge it|a charge)
         how long (will|does|can) (the|your) battery last""",
     "help": """
         help [me] [out]
         [i need|give me] [some|your|a little] help [here]
-        what (can|do) (you|i) (do|say|ask) [you] [for me|here]
-        tell me what (you|i) can (do|say|ask) [you]
-        what i can (do|say|ask) [you]
-        what you can do [for me]
+        what [else] can (you|i) (do|say|ask) [you|to you] [for me|here]
+        what do (you do|i (do|say|ask)) [you|to you] [for me|here]
+        (what|who) are you
+        what (you|i) can (do|say|ask) [you|to you] [for me]
         what (sort|sorts|kind|kinds) of (things|questions) (can|do) (you|i) (do|say|ask) [you]
         what are you able to do
-        [list|tell me|what are|give me|say] [all] [the|my|your] (commands|options)
+        [list|tell|what are|give|say|read|show] [me] [all] [the|my|your] (commands|options)
         (what|which) (commands|words|questions) (are there|do you (know|understand)|can i (use|say|ask))
         i do not know what to (say|do|ask)
         how can (you|i) (help me|use you)
         how do i (use|talk to|speak to) you""",
     "privacy": """
         [tell me] [about] [the|your|my] privacy
-        is (this|it|everything|that|my data|what i say) [being] (private|safe|secure|recorded|stored|saved|confidential)
+        is (this|it|everything|that|(this|our) conversation|my <pictures>|what i (say|said)) [being] (private|safe|secure|recorded|stored|saved|confidential)
         are you (recording|listening|spying|online|offline) [to|on] [me|this]
         are you connected [to the (internet|network|cloud)]
-        what do you (store|keep|record|save|remember|know|collect) [about me|of me]
+        what [data] do you (store|keep|record|save|remember|know|collect) [about me|of me]
         do you (record|store|save|keep|send|share|upload|remember|sell) (me|this|anything|everything|what i say|my {any}|anything {any})
-        who [else] [can|is] <hear> [to] [me|this|us|my {any}|what i say]
+        do you (keep|store|have|make|take|save) [any] (recordings|pictures|photos|data) of (me|this|us)
+        who [else] [can|is|has] <hear> [to] [me|this|us|my {any}|what i say]
         (is|does|do|can) <anyone> [else] <hear> [to] [me|this|us|my {any}|what i say]
         where (do|does|is|are) my {any} (go|stored|kept|saved|sent)
         what happens (to|with) my <pictures>
         do you use the (cloud|internet)""",
     "yes": """
         (yes|yeah|yep|yup|sure|okay|ok|correct|right|exactly|absolutely|definitely|certainly|indeed|aye|of course|uh huh|mm hmm|all right|alright|fine)+ [please]
-        [yes] (that|this|it) is (right|correct|true|what i (said|meant|want))
+        [yes|yeah|exactly] (that|this|it) is (right|correct|true|exactly [right|it]|it exactly|what i (said|meant|want))
         [yes] that is what i (said|meant|want|wanted)
         [yes] (do|go for) (it|that|so)
         [yes] (it is|i do|i am|i would|you are)
@@ -286,25 +306,28 @@ TEMPLATES: dict[IntentName, str] = {
         [no] (that|this|it) is (wrong|incorrect|not (right|correct|true|it|what i (said|meant|asked|wanted)))
         [no] (absolutely|certainly|definitely|of course) not
         [no] (it is|i am) not
-        [no] [i] do not [think so|want (it|that|to)]
+        [no] [i] do not [think so|want (it|that|this|to)|do <this>]
         [no] not (that|this|it|now)
         [no] you are wrong""",
     "save": """
         (save|keep|store|remember|bookmark) (<this>|(this|that|the|my) (picture|photo|text|answer|page|<sheet>|receipt)) [for (later|another time)]
         save [what (you|i) [just] {any}]
         (make|take|keep) a (note|copy|record) [of <this>]
-        (write|note|jot) <this> down""",
+        (write|note|jot) <this> down
+        (add|put|save) <this> [in|to|into] [my|the] notes
+        save a copy [of <this>]""",
     "document": """
         (start|begin|open|read|scan|do|have|make) [reading|scanning] (a|another) [new|long|longer] (document|booklet|brochure)
         [a] new document
-        [(start|begin|open|read|scan|do|have|make|i have|i have got|there are|got)+] [a <sheet>] [with|of|that has] <several> pages [to (read|scan)|for you|here]
+        [(start|begin|open|read|scan|do|have|make|i have|i have got|there are|there is|it is|this is|got)+] [a <sheet>] [with|of|that has] <several> pages [to (read|scan)|for you|here]
         (this|it|the|my) [<sheet>] (has|is) [got] <several> (page|pages) [long]
         document mode
         (start|begin) scanning""",
     "finish": """
         [i am|we are|it is|i have|we have|all] (finish|finished|done|through) [with] [it|this|that|(the|this) <sheet>|scanning]
         (that|this|it) (was|is) (all|it|everything|the end|the (last|final) (page|one|sheet)) [of it|of them]
-        [there are|i have] no more pages [left]
+        [there are|there is|i have|i have got] no [more|other|further] (pages|page|sheets) [left]
+        [that is|nothing] (more|else) for now
         [the] (last|final) page
         [the] end [of] [the|this] [<sheet>]
         (the|this) <sheet> is (finished|done|complete|over)
@@ -314,12 +337,14 @@ TEMPLATES: dict[IntentName, str] = {
         (help|show|tell) me [how] [to] (aim|point|hold|frame|position|line) [<this>|the (camera|phone|picture)] [up|right]
         help me [to] (take|get|make) (a|the) [good|better] <shot> [of {any}]
         (take|snap|shoot) (a|another|the|one more) [new|good|better] <shot> [of <this>]
-        (where|how|which way) (should|do|must) i (point|hold|aim|move|turn) [<this>|the (camera|phone|page|paper)]
+        [where|how|which way] (should|do|must|shall|can) i (point|hold|aim|move|turn) [<this>|the (camera|phone|page|paper)]
         am i (holding|pointing) [<this>|the (camera|phone)] [right|correctly|straight|the right way]
         (am i|is it|is this|is the camera) (close enough|near enough|too close|too far away|pointing the right way|straight)
         is (it|this|the <sheet>|the page|everything|the whole page) in [the] (view|frame|picture)
         tell me (when|if) (it|this|the page|the <sheet>) is in [the] (view|frame|picture)
         (tell|show) me which way to (move|go|turn) [<this>|the camera]
+        help me [with] (the (camera|picture|photo)|find the (text|page|label|paper|writing))
+        help me get <this> in [the|to the] (picture|frame|view)
         (aim|photo|picture|snapshot)""",
     "compare": """
         compare [<this>|both [of them]|the two|[the|both] (pictures|photos|two|labels)] [one] [(with|to|and|against) <old>]
@@ -335,10 +360,11 @@ TEMPLATES: dict[IntentName, str] = {
         [what|which|tell me|name|identify|say] [is|are] [the] (colour|colours|color|colors|shade) [of] [is|are|am i holding|would you say] [<this>] [one|thing|is|are|here]
         [tell me] what (colour|colours|color|colors|shade) <this> [one|thing] (is|are)""",
     "light": """
-        (is|are) (<lamp>|there any light) [still] (on|off|in here|out) [or off]
+        (is|are) (<lamp>|a (light|lamp)|there any light) [still] (on|off|in here|out) [or off] [in here|in the room]
         did i (leave|turn|switch) <lamp> (on|off)
         have i (left|turned|switched) <lamp> (on|off)
-        [tell me] if <lamp> (is|are) [still] (on|off) [or off]
+        <lamp> (is|are) [still] (on|off) [or off]
+        it is [still] (dark|light|bright) [in here|outside]
         is (it|there) [too|very|getting|still] [enough] (dark|bright|light|daylight|day|night) [or (day|night|light|dark)] [in|out] [here|there|outside|now]
         how (dark|bright|light|much light) is (it|there) [in|out] [here|there|outside]
         check <lamp>
