@@ -56,9 +56,11 @@ TEMPLATES: dict[IntentName, str] = {
         what is (the|its|his|her|your) name
         what (can|do) you see
         what do you say
+        which <lamp> {any}
+        how (do|can|should) i (turn|switch) (on|off|up|down) {any}
         [the] [grand] total""",
     "forget": """
-        (forget|delete|erase|wipe|clear|remove) (everything|all) [of (it|that|this|them)] [now]
+        [now] (forget|delete|erase|wipe|clear|remove) (everything|all) [of (it|that|this|them)] [now]
         (forget|delete|erase|wipe|clear|remove) everything [that] (you|we|i) {any}
         (forget|delete|erase|wipe|clear|remove) <mine> <pictures>
         (clear|wipe|erase|empty|delete) [all] your [whole] memory""",
@@ -80,7 +82,7 @@ TEMPLATES: dict[IntentName, str] = {
         (stop|quit) [(stop|it|that|this|there|here|right|i said)+]
         (stop|quit|cease) [your|the|all the] (talking|reading|speaking|saying|speech|noise|voice|chatter|blabbing) [to me|<this>|there]
         enough (talking|reading|noise)
-        (shut (up|it)|hush [up]|shush|sh|shh|zip it|quiet|silence|pipe down|(be|keep|stay) (quiet|silent|still))+
+        (shut (up|it)|hush [up]|shush|sh|shh|zip it|quiet|silence|pipe down|[do] (be|keep|stay) (quiet|silent|still))+
         [that is] [quite] (enough|plenty) [of (that|this|it)]
         that will do
         (i|we) have heard enough
@@ -108,7 +110,7 @@ TEMPLATES: dict[IntentName, str] = {
     "resume": """
         (continue|resume|carry on|go on|keep on|keep going|keep reading|unpause|proceed|go ahead) [(reading|speaking|talking|again|from there|from here)+]
         (continue|resume|carry on|go on) [with] [it|that|this|the (reading|text|page|letter|document)]
-        (continue|resume|carry on|go on|pick up|start again|start|begin|read on) [again|reading] [from] where {any}
+        (continue|resume|carry on|go on|pick up|start again|start|begin|read on) [again|reading] [again] [from] where {any}
         i am (back|ready|listening) [again]
         read on""",
     "repeat": """
@@ -129,7 +131,7 @@ TEMPLATES: dict[IntentName, str] = {
         repeating [<this>]""",
     "more": """
         [and|some] more [detail|details|information|info] [about <this>]
-        (tell|give|say|read|know|hear) [me] [some|a bit] (more [detail|details|information|info]|the rest [of <this>]) [about <this>]
+        [keep] (tell|give|say|read|know|hear|telling|giving) [me] [some|a bit] (more [detail|details|information|info]|the rest [of <this>]) [about <this>]
         [go] (in|into) [more|greater|full] detail
         [and] [what|is there anything|anything|something|everything] (else|more) [is there|do you see|can you (say|tell me|see)|does it say|on it]
         is there [any] more [to it|of it]
@@ -169,7 +171,8 @@ TEMPLATES: dict[IntentName, str] = {
         i (can not|could not) (keep up|follow) [you|that|it]
         [take it] (easy|slow|slower) [please] [slow down]
         less (fast|speed)
-        [at] [a] slower (speed|pace)""",
+        [at] [a] slower (speed|pace|speech)
+        [even] slower [than (that|this|before)]""",
     "faster": """
         [<speak>|read] [<this>] [more] (faster|quicker|quickly|fast)
         speed [<this>] up
@@ -181,13 +184,16 @@ TEMPLATES: dict[IntentName, str] = {
         (more|higher) speed
         hurry [up]
         pick up the pace
-        [at] [a] (faster|higher) (speed|pace)""",
+        [at] [a] (faster|higher) (speed|pace|speech)
+        [even] faster [than (that|this|before)]""",
     "louder": """
         [<speak>] [<this>] [more] (louder|loudly|loud)
         (speak|talk) up
         turn [<this>|(the|your) (volume|sound|voice)] up
         turn up (the|your) (volume|sound)
         volume (up|higher)
+        [even] louder [than (that|this|before)]
+        [<is>] not (loud|loudly) enough
         [<is>] [<speak>] too <soft> [for me]
         i (can not|can hardly|can barely|could not) hear (you|it|that|this|anything)
         <raise> [the|your] (volume|voice|sound)
@@ -199,6 +205,8 @@ TEMPLATES: dict[IntentName, str] = {
         turn [<this>|(the|your) (volume|sound|voice)] down
         turn down (the|your) (volume|sound)
         volume (down|lower)
+        [even] (quieter|softer) [than (that|this|before)]
+        [<is>] not (quiet|soft) enough
         [<is>] [<speak>] too <loud> [for me]
         not (so|that|quite so|as) <loud>
         you (speak|talk|read|are) too <loud>
@@ -230,7 +238,7 @@ TEMPLATES: dict[IntentName, str] = {
     "read": """
         (read|reading) [it|this|me] [out] [out loud|loud|aloud] [to me]
         [start|begin] (read|reading) [out] [to me|me] [all [of]] [<this>|everything] [all] [that is {any}] [out] [to me] [out loud|loud|aloud] [from the <start>]
-        (read|reading) [out] [to me|me] [all [of]] (the|this|that|my) [whole|entire|full|complete] (thing|page|text|letter|paper|sheet|lot|leaflet) [out] [to me] [out loud|loud|aloud]
+        (read|reading) [out] [to me|me] [all [of]] (the|this|that|my) [whole|entire|full|complete] (thing|page|text|letter|paper|sheet|lot|leaflet) [out] [to me] [out loud|loud|aloud] [from the <start>]
         [read|start|begin|go] [it] [all] [again] (from|at) the <start> [again]
         [give me] the (whole|full|entire) (text|page|letter|thing)
         (start|begin) over""",
@@ -247,6 +255,9 @@ TEMPLATES: dict[IntentName, str] = {
         how far (we|i) (are|am|have (got|come|read))""",
     "time": """
         (what|which) time is it
+        what time do you (make it|have)
+        what is the hour
+        what is the {date:day} [today]
         what (time it is|the time is)
         [what is] [the] [current] time
         (do you have|have you got|got|tell me|give me|say) the time
@@ -261,7 +272,7 @@ TEMPLATES: dict[IntentName, str] = {
         [check|what is] [the|your] (battery|charge) [level|status|state|charge|life|percentage] [left|at|like]
         how (is|full is|charged is|low is|empty is) (the|your) (battery|charge)
         how much [of the] (battery|charge|power|juice) [life] (is|do you|have you|do we|have we|is there) [have] [got] [left|remaining]
-        (is|are) (the battery|your battery|you) [getting|running|fully|nearly|almost|still] (low|empty|full|charged|charging|out|plugged in|ok) [on battery] [on power]
+        (is|are) (the battery|your battery|you) [getting|running|fully|nearly|almost|still] (low|empty|full|charged|charging|out|plugged in|ok|okay|all right|dead|dying) [on battery] [on power]
         is it charging
         how charged are you
         what percentage [of battery] (is|do you have|have you) [the|your] [battery] [at|left]
@@ -284,7 +295,7 @@ TEMPLATES: dict[IntentName, str] = {
     "privacy": """
         [tell me] [about] [the|your|my] privacy
         is (this|it|everything|that|(this|our) conversation|my <pictures>|what i (say|said)) [being] (private|safe|secure|recorded|stored|saved|confidential)
-        are you (recording|listening|spying|online|offline) [to|on] [me|this]
+        are you [always|still] (recording|listening|watching|spying|online|offline) [to|on] [me|this|us] [all the time|now]
         are you connected [to the (internet|network|cloud)]
         what [data] do you (store|keep|record|save|remember|know|collect) [about me|of me]
         do you (record|store|save|keep|send|share|upload|remember|sell) (me|this|anything|everything|what i say|my {any}|anything {any})
@@ -295,19 +306,20 @@ TEMPLATES: dict[IntentName, str] = {
         what happens (to|with) my <pictures>
         do you use the (cloud|internet)""",
     "yes": """
-        (yes|yeah|yep|yup|sure|okay|ok|correct|right|exactly|absolutely|definitely|certainly|indeed|aye|of course|uh huh|mm hmm|all right|alright|fine)+ [please]
-        [yes|yeah|exactly] (that|this|it) is (right|correct|true|exactly [right|it]|it exactly|what i (said|meant|want))
+        (yes|yeah|yep|yup|sure|okay|ok|correct|right|exactly|absolutely|definitely|certainly|indeed|aye|of course|uh huh|mm hmm|all right|alright|fine)+ [please|thing|then|indeed|thanks]
+        [yes|yeah|yep|yup|exactly|okay|sure] (that|this|it) is (right|correct|true|exactly [right|it]|it exactly|what i (said|meant|want))
         [yes] that is what i (said|meant|want|wanted)
         [yes] (do|go for) (it|that|so)
         [yes] (it is|i do|i am|i would|you are)
         [please] do""",
     "no": """
-        (no|nope|nah|nay|wrong|incorrect|never|not really|not at all|no way|not now|no thanks|no thank you)+ [please]
+        (no|nope|nah|nay|definitely not|wrong|incorrect|never|not really|not at all|no way|not now|no thanks|no thank you)+ [please]
         [no] (that|this|it) is (wrong|incorrect|not (right|correct|true|it|what i (said|meant|asked|wanted)))
         [no] (absolutely|certainly|definitely|of course) not
         [no] (it is|i am) not
         [no] [i] do not [think so|want (it|that|this|to)|do <this>]
-        [no] not (that|this|it|now)
+        [no|nope|nah|definitely|certainly|absolutely|please] not (that|this|it|now|right now|yet) [one]
+        [no] leave it [as it is|alone]
         [no] you are wrong""",
     "save": """
         (save|keep|store|remember|bookmark) (<this>|(this|that|the|my) (picture|photo|text|answer|page|<sheet>|receipt)) [for (later|another time)]
@@ -344,7 +356,7 @@ TEMPLATES: dict[IntentName, str] = {
         tell me (when|if) (it|this|the page|the <sheet>) is in [the] (view|frame|picture)
         (tell|show) me which way to (move|go|turn) [<this>|the camera]
         help me [with] (the (camera|picture|photo)|find the (text|page|label|paper|writing))
-        help me get <this> in [the|to the] (picture|frame|view)
+        help me get (<this>|the [whole] (page|text|label|letter)) in [the|to the] [picture|frame|view]
         (aim|photo|picture|snapshot)""",
     "compare": """
         compare [<this>|both [of them]|the two|[the|both] (pictures|photos|two|labels)] [one] [(with|to|and|against) <old>]
@@ -353,6 +365,7 @@ TEMPLATES: dict[IntentName, str] = {
         how (does|do|is) <this> [one] (compare|differ|different) [(to|with|from) <old>]
         (which|what) [one] {any} this [one] (or|are|on) <old>
         (the same|same|different) (as|from|than) <old>
+        (is|was|were) the (last|previous|other) (one|ones|picture) {any}
         (has|did) (it|anything|something|this) (change|changed) [since <old>]
         is <this> [still] the same [one] as <old>
         is <this> the same [one] i showed you before""",
@@ -370,7 +383,7 @@ TEMPLATES: dict[IntentName, str] = {
         check <lamp>
         light level""",
     "nothing": """
-        (you|the|i|a|oh|ah|uh|um|uhm|hm|hmm|er|mm|so|well|hey nabu|okay nabu|please|bye|goodbye|hello|hi|thanks|thank you [so much|very much]|cheers|to|and)+
+        (you|the|i|a|oh|ah|uh|um|uhm|mhm|hm|hmm|er|mm|so|well|hey nabu|okay nabu|please|bye|goodbye|hello|hi|thanks|thank you [so much|very much]|cheers|to|and)+
         (thanks|thank you) [so much|very much] for (watching|listening)
         thanks a lot
         see you [later|next time|in the next (video|one)]""",
@@ -436,11 +449,52 @@ _PHRASES: dict[IntentName, str] = {
         ", help me hold the camera, how do I hold the camera, help me point the camera, guide me please",
     "compare": "compare, compare the two, compare them, is it the same as before, what changed, did anything change, compare with the last one"
         ", compare this to the previous picture, which is cheaper this or the last one, has anything changed since the last picture, has anything changed",
-    "colour": "what colour is this, what color is it, what colour is that, colour please, what shade is it, what colours are these"
-        ", what color would you say this is, the colour of this, colour",
+    "colour": "colour please, what shade is it"
+        ", the colour of this, colour",
     "light": "is the light on, are the lights on, is it dark, is it dark in here, is it bright in here, is the lamp on, is it dark outside"
         ", is there any light in here, is it light in here, is it day or night, did I leave the light on, are any lights on, is the light off",
 }  # fmt: skip
+
+KEY_WORDS: dict[IntentName, str] = {
+    # Any order, among words of the intent's own templates and `COMMON` words alone: one of these rows has to be there.
+    "stop": "stop, quiet, silence, enough, shut up",
+    "cancel": "cancel, never mind, nevermind, changed mind, scrap",
+    "pause": "pause, wait, hold on, hang on",
+    "resume": "continue, carry on, resume, keep going, keep reading, left off",
+    "repeat": "repeat, say again, pardon, catch not, hear not",
+    "more": "tell more, more details, more detail, more information, more about, hear rest, what else",
+    "next": "next, skip",
+    "previous": "previous, go back, one back, rewind, sentence before, line before, paragraph before, page before",
+    "again": "try again, look again, check again, another look, another try, another go",
+    "slower": "slower, slow down, slowly, too fast",
+    "faster": "faster, speed up, quickly, quicker, too slow",
+    "louder": "louder, speak up, volume up, volume higher, turn up, loudly, too quiet",
+    "quieter": "quieter, softer, volume down, volume lower, turn down, quietly, softly, too loud",
+    "digits": "digit, digits, one by one, one at time",
+    "headings": "headings, headlines",
+    "read": "read everything, read all, read whole, read aloud, read loud, from beginning, from start, from top",
+    "save": "save, note of, write down, note down",
+    "document": "several pages, few pages, two pages, three pages, more than one page, new document, scan document, long letter",
+    "finish": "finished, done, last page, no more pages, end of letter, end of document, the end",
+    "guide": "guide me, aim, point camera, hold camera, take picture, take photo, in frame, in view",
+    "where": "where we, pages left, how left, far we, page we on, much longer, line we on, far through",
+    "battery": "battery left, battery you, battery your, battery level, battery charge, battery the, charge you, fully charged, charging you",
+    "help": "can you do what, commands, help me, use you, can say what, can ask what",
+    "privacy": "you listening, you recording, my pictures stored, my voice, my data, you internet, private this, private it, you online",
+    "compare": "compare, same they, same as, changed, different than, different from, last one, difference before, different now",
+    "colour": "colour, color, colours, colors",
+    "light": "light on, light off, lights on, lights off, lamp on, lamps off, dark it, bright it, dark in, dark room, light in",
+}  # fmt: skip
+ASKED: frozenset[IntentName] = frozenset(
+    {"where", "battery", "help", "privacy", "compare", "colour", "light", "guide", "more", "headings"}
+)
+"""What may be put as a question; the others are no command when they are."""
+COMMON = frozenset(
+    """a all am an and are as at be been before but by can could did do does else for from get give go got had has have here
+    i if in is it its just know let like make me my near need next no not now of oh on one or other our out over own part please
+    quite really right said say should so some tell that the them then there these they thing this those to too up us very want was we
+    were what which who will with would yes yet you your""".split()
+)
 
 
 def _compile(template: str) -> str:
@@ -461,6 +515,12 @@ def _compile(template: str) -> str:
     return "".join(parts)
 
 
+def _words(template: str) -> set[str]:
+    """All words of a template and of the lists in it."""
+    lists = (_words(LISTS[name]) for name in re.findall(r"[<{](\w+)[>}]", template) if name in LISTS)
+    return set(re.findall(r"[a-z]+", re.sub(r"<\w+>|\{\w+\}", " ", template))).union(*lists)
+
+
 PATTERNS = tuple(
     (name, re.compile("|".join(f"(?:{_compile(line)})" for line in lines.strip().splitlines())))
     for name, lines in TEMPLATES.items()
@@ -468,3 +528,8 @@ PATTERNS = tuple(
 """Each fits words in lower case, every one followed by a space."""
 MISHEARD = tuple((name, sounds(phrase.lower())) for name, row in _PHRASES.items() for phrase in row.split(", "))
 """Phrases as `alike.sounds`."""
+VOCABULARY = tuple(
+    (name, tuple(frozenset(key.split()) for key in row.split(", ")), COMMON | _words(TEMPLATES[name]))
+    for name, row in KEY_WORDS.items()
+)
+"""Intent, what has to be said for it, and what else may be."""

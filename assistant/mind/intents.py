@@ -11,7 +11,7 @@ import unicodedata
 from dataclasses import dataclass, replace
 
 from assistant.mind.alike import difference, length, sounds
-from assistant.mind.commands import DESTRUCTIVE, MISHEARD, PATTERNS, IntentName
+from assistant.mind.commands import ASKED, DESTRUCTIVE, MISHEARD, PATTERNS, VOCABULARY, IntentName
 from assistant.mind.question import LONGEST_QUESTION
 
 __all__ = ["Intent", "IntentName", "interpret"]
@@ -95,7 +95,7 @@ def interpret(text: str) -> Intent:
     whole = _command(plain(said)) or _command(plain(kept))
     if whole:
         return replace(whole, text=kept)
-    return replace(_by_clauses(kept) or _misheard(plain(kept)) or Intent("ask", kept), text=kept)
+    return replace(_by_clauses(kept) or _by_key_words(kept) or _misheard(plain(kept)) or Intent("ask", kept), text=kept)
 
 
 def plain(text: str) -> str:
@@ -162,6 +162,19 @@ def _by_clauses(text: str) -> Intent | None:
     weighty = [each for each in commands if each.name not in ("yes", "no", "nothing")]
     answers = [each for each in commands if each.name != "nothing"]
     return (weighty or answers[:1] or commands)[-1]
+
+
+def _by_key_words(text: str) -> Intent | None:
+    """The command whose words these are, in whatever order, with nothing of substance beside them."""
+    if re.search(r"[.!?]\s+\w", text):
+        return None  # somebody who says several sentences tells more than a command
+    words = plain(text)
+    said = set(words.split())
+    question = _QUESTION.match(words) is not None
+    for name, keys, vocabulary in VOCABULARY:
+        if said <= vocabulary and any(key <= said for key in keys) and (name in ASKED or not question):
+            return Intent(name, words)
+    return None
 
 
 def _misheard(words: str) -> Intent | None:
