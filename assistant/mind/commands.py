@@ -62,8 +62,8 @@ TEMPLATES: dict[IntentName, str] = {
     "forget": """
         [now] (forget|delete|erase|wipe|clear|remove) (everything|all) [of (it|that|this|them)] [now]
         (forget|delete|erase|wipe|clear|remove) everything [that] (you|we|i) {any}
-        (forget|delete|erase|wipe|clear|remove) <mine> <pictures>
-        (clear|wipe|erase|empty|delete) [all] your [whole] memory""",
+        (forget|delete|erase|wipe|clear|remove) <mine> <pictures> [now]
+        (clear|wipe|erase|empty|delete) [all] your [whole] memory [now]""",
     "camera_off": """
         [turn|switch|shut|put] camera off [now]
         (turn|switch|shut|put) <camera> off [now]
@@ -150,7 +150,7 @@ TEMPLATES: dict[IntentName, str] = {
         move on""",
     "previous": """
         [<go>] [back] [to] [the] previous [one|<unit>] [again]
-        [<go>] (back|backward|backwards|back up|backup) [to|by] [a|one] [<unit>] [again]
+        [<go>] (back|backward|backwards|back up|backup) [to|by] [a|one|two|three] [<unit>] [again]
         (a|one) [<unit>] back
         [<go>] [back] [to] the (one|<unit>) before [this|that|it]
         [<go>] back to the last <unit>
@@ -195,6 +195,7 @@ TEMPLATES: dict[IntentName, str] = {
         [even] louder [than (that|this|before)]
         [<is>] not (loud|loudly) enough
         [<is>] [<speak>] too <soft> [for me]
+        <is> [<speak>] [so] <soft>
         i (can not|can hardly|can barely|could not) hear (you|it|that|this|anything)
         <raise> [the|your] (volume|voice|sound)
         you (speak|talk|read|are) too <soft>
@@ -208,6 +209,7 @@ TEMPLATES: dict[IntentName, str] = {
         [even] (quieter|softer) [than (that|this|before)]
         [<is>] not (quiet|soft) enough
         [<is>] [<speak>] too <loud> [for me]
+        <is> [<speak>] [so] <loud>
         not (so|that|quite so|as) <loud>
         you (speak|talk|read|are) too <loud>
         <less> [the|your] volume
@@ -237,7 +239,7 @@ TEMPLATES: dict[IntentName, str] = {
         (what|which) (headings|headlines|sections) (are there|does (it|this) have)""",
     "read": """
         (read|reading) [it|this|me] [out] [out loud|loud|aloud] [to me]
-        [start|begin] (read|reading) [out] [to me|me] [all [of]] [<this>|everything] [all] [that is {any}] [out] [to me] [out loud|loud|aloud] [from the <start>]
+        [start|begin] (read|reading) [out] [to me|me] [all [of]] [all [of]] [<this>|everything] [all] [of <this>] [(on|in) (it|there|this|here|the page)|that is {any}] [out] [to me] [out loud|loud|aloud] [from the <start>]
         (read|reading) [out] [to me|me] [all [of]] (the|this|that|my) [whole|entire|full|complete] (thing|page|text|letter|paper|sheet|lot|leaflet) [out] [to me] [out loud|loud|aloud] [from the <start>]
         [read|start|begin|go] [it] [all] [again] (from|at) the <start> [again]
         [give me] the (whole|full|entire) (text|page|letter|thing)
@@ -263,7 +265,7 @@ TEMPLATES: dict[IntentName, str] = {
         (do you have|have you got|got|tell me|give me|say) the time
         (what|which) {date:day|date|month|year} [of the week] is (it|today) [today]
         what {date:day} it is [today]
-        [what is] [the] {date:date} [is] [today]
+        [what is] [the] [current] {date:date} [is] [today]
         what the {date:day|date} is [today]
         what is {date:today}
         [what is|tell me] (today is|todays) {date:date|day}
@@ -291,7 +293,7 @@ TEMPLATES: dict[IntentName, str] = {
         (what|which) (commands|words|questions) (are there|do you (know|understand)|can i (use|say|ask))
         i do not know what to (say|do|ask)
         how can (you|i) (help me|use you)
-        how do i (use|talk to|speak to) you""",
+        how (do|can|should) i (use|talk to|speak to|speak with|talk with|operate) you""",
     "privacy": """
         [tell me] [about] [the|your|my] privacy
         is (this|it|everything|that|(this|our) conversation|my <pictures>|what i (say|said)) [being] (private|safe|secure|recorded|stored|saved|confidential)
@@ -303,10 +305,12 @@ TEMPLATES: dict[IntentName, str] = {
         who [else] [can|is|has] <hear> [to] [me|this|us|my {any}|what i say]
         (is|does|do|can) <anyone> [else] <hear> [to] [me|this|us|my {any}|what i say]
         where (do|does|is|are) my {any} (go|stored|kept|saved|sent)
+        do you (keep|store|save|record|remember) what (you|i) {any}
+        (is|does|do) (anything|something|this|it|my <pictures>) [get|being] (sent|go|leave|shared|uploaded) [{any}]
         what happens (to|with) my <pictures>
         do you use the (cloud|internet)""",
     "yes": """
-        (yes|yeah|yep|yup|sure|okay|ok|correct|right|exactly|absolutely|definitely|certainly|indeed|aye|of course|uh huh|mm hmm|all right|alright|fine)+ [please|thing|then|indeed|thanks]
+        (yes|yeah|yep|yup|sure|okay|ok|correct|right|exactly|absolutely|definitely|certainly|indeed|aye|of course|uh huh|mm hmm|all right|alright|fine)+ [please|thing|then|indeed|thanks|thank you|why not]
         [yes|yeah|yep|yup|exactly|okay|sure] (that|this|it) is (right|correct|true|exactly [right|it]|it exactly|what i (said|meant|want))
         [yes] that is what i (said|meant|want|wanted)
         [yes] (do|go for) (it|that|so)
@@ -333,6 +337,7 @@ TEMPLATES: dict[IntentName, str] = {
         [a] new document
         [(start|begin|open|read|scan|do|have|make|i have|i have got|there are|there is|it is|this is|got)+] [a <sheet>] [with|of|that has] <several> pages [to (read|scan)|for you|here]
         (this|it|the|my) [<sheet>] (has|is) [got] <several> (page|pages) [long]
+        [i have|scan|there is] (a|another) <sheet> [to (read|scan)]
         document mode
         (start|begin) scanning""",
     "finish": """
@@ -341,6 +346,7 @@ TEMPLATES: dict[IntentName, str] = {
         [there are|there is|i have|i have got] no [more|other|further] (pages|page|sheets) [left]
         [that is|nothing] (more|else) for now
         [the] (last|final) page
+        (that|this|it) (is|was) the (whole|entire|complete) <sheet>
         [the] end [of] [the|this] [<sheet>]
         (the|this) <sheet> is (finished|done|complete|over)
         (end|close|complete) (the|this) <sheet>""",
@@ -367,10 +373,10 @@ TEMPLATES: dict[IntentName, str] = {
         (the same|same|different) (as|from|than) <old>
         (is|was|were) the (last|previous|other) (one|ones|picture) {any}
         (has|did) (it|anything|something|this) (change|changed) [since <old>]
-        is <this> [still] the same [one] as <old>
+        is <this> [still] the same [one] [as <old>]
         is <this> the same [one] i showed you before""",
     "colour": """
-        [what|which|tell me|name|identify|say] [is|are] [the] (colour|colours|color|colors|shade) [of] [is|are|am i holding|would you say] [<this>] [one|thing|is|are|here]
+        [what|which|tell me|name|identify|say] [is|are] [the] (colour|colours|color|colors|shade) [of] [is|are|am i holding|would you say] [<this>|the (thing|one|object)] [one|thing|is|are|here|in front of me|in my hand|i am holding]
         [tell me] what (colour|colours|color|colors|shade) <this> [one|thing] (is|are)""",
     "light": """
         (is|are) (<lamp>|a (light|lamp)|there any light) [still] (on|off|in here|out) [or off] [in here|in the room]
