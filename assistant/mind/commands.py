@@ -63,16 +63,16 @@ TEMPLATES: dict[IntentName, str] = {
         [now] (forget|delete|erase|wipe|clear|remove) (everything|all) [of (it|that|this|them)] [now]
         (forget|delete|erase|wipe|clear|remove) everything [that] (you|we|i) {any}
         (forget|delete|erase|wipe|clear|remove) <mine> <pictures> [now]
-        (clear|wipe|erase|empty|delete) [all] your [whole] memory [now]""",
+        (clear|wipe|erase|empty|delete) [all] (your|the) [whole] memory [now]""",
     "camera_off": """
-        [turn|switch|shut|put] camera off [now]
+        [turn|switch|shut|put] [the|your] camera off [now|right now]
         (turn|switch|shut|put) <camera> off [now]
         (turn|switch|shut|put) off <camera> [now]
         (close|disable|shut [down]|deactivate|kill|stop) <camera>
         stop (looking|watching|filming) [[at] me]
         (close|shut) your eyes""",
     "camera_on": """
-        [turn|switch|put] camera [back] on [again]
+        [turn|switch|put] [the|your] camera [back] on [again]
         (turn|switch|put|start) <camera> [back] on [again]
         (turn|switch|put) [back] on <camera> [again]
         (open|enable|start|activate|restart) [up] <camera> [again]
@@ -172,7 +172,8 @@ TEMPLATES: dict[IntentName, str] = {
         [take it] (easy|slow|slower) [please] [slow down]
         less (fast|speed)
         [at] [a] slower (speed|pace|speech)
-        [even] slower [than (that|this|before)]""",
+        [even] slower [than (that|this|before)]
+        <less> (the|your) [reading|speaking] (speed|pace)""",
     "faster": """
         [<speak>|read] [<this>] [more] (faster|quicker|quickly|fast)
         speed [<this>] up
@@ -185,7 +186,8 @@ TEMPLATES: dict[IntentName, str] = {
         hurry [up]
         pick up the pace
         [at] [a] (faster|higher) (speed|pace|speech)
-        [even] faster [than (that|this|before)]""",
+        [even] faster [than (that|this|before)]
+        <raise> (the|your) [reading|speaking] (speed|pace)""",
     "louder": """
         [<speak>] [<this>] [more] (louder|loudly|loud)
         (speak|talk) up
@@ -239,7 +241,7 @@ TEMPLATES: dict[IntentName, str] = {
         (what|which) (headings|headlines|sections) (are there|does (it|this) have)""",
     "read": """
         (read|reading) [it|this|me] [out] [out loud|loud|aloud] [to me]
-        [start|begin] (read|reading) [out] [to me|me] [all [of]] [all [of]] [<this>|everything] [all] [of <this>] [(on|in) (it|there|this|here|the page)|that is {any}] [out] [to me] [out loud|loud|aloud] [from the <start>]
+        [start|begin] (read|reading) [out] [to me|me] [all [of]] [all [of]] [<this>|everything] [all] [of <this>] [(on|in) (it|there|here|(the|this|that) [page|<sheet>])|that is {any}] [out] [to me] [out loud|loud|aloud] [from the <start>]
         (read|reading) [out] [to me|me] [all [of]] (the|this|that|my) [whole|entire|full|complete] (thing|page|text|letter|paper|sheet|lot|leaflet) [out] [to me] [out loud|loud|aloud] [from the <start>]
         [read|start|begin|go] [it] [all] [again] (from|at) the <start> [again]
         [give me] the (whole|full|entire) (text|page|letter|thing)
@@ -269,7 +271,9 @@ TEMPLATES: dict[IntentName, str] = {
         what the {date:day|date} is [today]
         what is {date:today}
         [what is|tell me] (today is|todays) {date:date|day}
-        what {date:day} of the week is it""",
+        what {date:day} of the week is it
+        [the] time and {date:date}
+        (what|which) {date:date|day} (do we have|have we got) [today]""",
     "battery": """
         [check|what is] [the|your] (battery|charge) [level|status|state|charge|life|percentage] [left|at|like]
         how (is|full is|charged is|low is|empty is) (the|your) (battery|charge)
@@ -286,6 +290,7 @@ TEMPLATES: dict[IntentName, str] = {
         what [else] can (you|i) (do|say|ask) [you|to you] [for me|here]
         what do (you do|i (do|say|ask)) [you|to you] [for me|here]
         (what|who) are you
+        how (do you work|you work)
         what (you|i) can (do|say|ask) [you|to you] [for me]
         what (sort|sorts|kind|kinds) of (things|questions) (can|do) (you|i) (do|say|ask) [you]
         what are you able to do
@@ -306,7 +311,7 @@ TEMPLATES: dict[IntentName, str] = {
         (is|does|do|can) <anyone> [else] <hear> [to] [me|this|us|my {any}|what i say]
         where (do|does|is|are) my {any} (go|stored|kept|saved|sent)
         do you (keep|store|save|record|remember) what (you|i) {any}
-        (is|does|do) (anything|something|this|it|my <pictures>) [get|being] (sent|go|leave|shared|uploaded) [{any}]
+        (is|are|does|do) (anything|something|everything|my <pictures>) [get|being] (sent|go|leave|shared|uploaded) [{any}]
         what happens (to|with) my <pictures>
         do you use the (cloud|internet)""",
     "yes": """
@@ -314,20 +319,21 @@ TEMPLATES: dict[IntentName, str] = {
         [yes|yeah|yep|yup|exactly|okay|sure] (that|this|it) is (right|correct|true|exactly [right|it]|it exactly|what i (said|meant|want))
         [yes] that is what i (said|meant|want|wanted)
         [yes] (do|go for) (it|that|so)
-        [yes] (it is|i do|i am|i would|you are)
+        [yes] (it is|i do|i am|i would|you are|you can|you may|i think so|we can|let us)
         [please] do""",
     "no": """
         (no|nope|nah|nay|definitely not|wrong|incorrect|never|not really|not at all|no way|not now|no thanks|no thank you)+ [please]
         [no] (that|this|it) is (wrong|incorrect|not (right|correct|true|it|what i (said|meant|asked|wanted)))
         [no] (absolutely|certainly|definitely|of course) not
         [no] (it is|i am) not
+        [no] nothing
         [no] [i] do not [think so|want (it|that|this|to)|do <this>]
         [no|nope|nah|definitely|certainly|absolutely|please] not (that|this|it|now|right now|yet) [one]
-        [no] leave it [as it is|alone]
+        [no] leave it (as it is|alone)
         [no] you are wrong""",
     "save": """
         (save|keep|store|remember|bookmark) (<this>|(this|that|the|my) (picture|photo|text|answer|page|<sheet>|receipt)) [for (later|another time)]
-        save [what (you|i) [just] {any}]
+        save [what (you|i|it) [just] {any}]
         (make|take|keep) a (note|copy|record) [of <this>]
         (write|note|jot) <this> down
         (add|put|save) <this> [in|to|into] [my|the] notes
@@ -338,9 +344,12 @@ TEMPLATES: dict[IntentName, str] = {
         [(start|begin|open|read|scan|do|have|make|i have|i have got|there are|there is|it is|this is|got)+] [a <sheet>] [with|of|that has] <several> pages [to (read|scan)|for you|here]
         (this|it|the|my) [<sheet>] (has|is) [got] <several> (page|pages) [long]
         [i have|scan|there is] (a|another) <sheet> [to (read|scan)]
+        [it is|this is] a (long|longer) <sheet>
+        [a] (multi|several|many|multiple) page <sheet>
         document mode
         (start|begin) scanning""",
     "finish": """
+        that is all there is
         [i am|we are|it is|i have|we have|all] (finish|finished|done|through) [with] [it|this|that|(the|this) <sheet>|scanning]
         (that|this|it) (was|is) (all|it|everything|the end|the (last|final) (page|one|sheet)) [of it|of them]
         [there are|there is|i have|i have got] no [more|other|further] (pages|page|sheets) [left]
@@ -356,7 +365,7 @@ TEMPLATES: dict[IntentName, str] = {
         help me [to] (take|get|make) (a|the) [good|better] <shot> [of {any}]
         (take|snap|shoot) (a|another|the|one more) [new|good|better] <shot> [of <this>]
         [where|how|which way] (should|do|must|shall|can) i (point|hold|aim|move|turn) [<this>|the (camera|phone|page|paper)]
-        am i (holding|pointing) [<this>|the (camera|phone)] [right|correctly|straight|the right way]
+        am i (holding|pointing) [<this>|the (camera|phone)] [at <this>] [right|correctly|straight|the right way]
         (am i|is it|is this|is the camera) (close enough|near enough|too close|too far away|pointing the right way|straight)
         is (it|this|the <sheet>|the page|everything|the whole page) in [the] (view|frame|picture)
         tell me (when|if) (it|this|the page|the <sheet>) is in [the] (view|frame|picture)
@@ -389,8 +398,8 @@ TEMPLATES: dict[IntentName, str] = {
         check <lamp>
         light level""",
     "nothing": """
-        (you|the|i|a|oh|ah|uh|um|uhm|mhm|hm|hmm|er|mm|so|well|hey nabu|okay nabu|please|bye|goodbye|hello|hi|thanks|thank you [so much|very much]|cheers|to|and)+
-        (thanks|thank you) [so much|very much] for (watching|listening)
+        (you|the|i|a|oh|ah|uh|um|uhm|mhm|hm|hmm|er|mm|so|well|hey nabu|okay nabu|please|bye|good bye|bye bye|goodbye|hello|hi|thanks|thank you [so much|very much]|cheers|to|and)+
+        (thanks|thank you) [so much|very much] for (watching|listening) [{any}]
         thanks a lot
         see you [later|next time|in the next (video|one)]""",
 }  # fmt: skip
@@ -468,10 +477,10 @@ KEY_WORDS: dict[IntentName, str] = {
     "pause": "pause, wait, hold on, hang on",
     "resume": "continue, carry on, resume, keep going, keep reading, left off",
     "repeat": "repeat, say again, pardon, catch not, hear not",
-    "more": "tell more, more details, more detail, more information, more about, hear rest, what else",
+    "more": "tell more, details, more details, more detail, more information, more about, hear rest, what else",
     "next": "next, skip",
     "previous": "previous, go back, one back, rewind, sentence before, line before, paragraph before, page before",
-    "again": "try again, look again, check again, another look, another try, another go",
+    "again": "try again, look again, check again, another look, another try, another go, more try, more look",
     "slower": "slower, slow down, slowly, too fast",
     "faster": "faster, speed up, quickly, quicker, too slow",
     "louder": "louder, speak up, volume up, volume higher, turn up, loudly, too quiet",
@@ -482,12 +491,12 @@ KEY_WORDS: dict[IntentName, str] = {
     "save": "save, note of, write down, note down",
     "document": "several pages, few pages, two pages, three pages, more than one page, new document, scan document, long letter",
     "finish": "finished, done, last page, no more pages, end of letter, end of document, the end",
-    "guide": "guide me, aim, point camera, hold camera, take picture, take photo, in frame, in view",
+    "guide": "guide me, aim, point camera, hold camera, move camera, way camera, take picture, take photo, in frame, in view",
     "where": "where we, pages left, how left, far we, page we on, much longer, line we on, far through",
-    "battery": "battery left, battery you, battery your, battery level, battery charge, battery the, charge you, fully charged, charging you",
+    "battery": "battery left, battery you, battery your, battery level, battery charge, battery the, battery much, battery check, charge you, fully charged, charging you",
     "help": "can you do what, commands, help me, use you, can say what, can ask what",
     "privacy": "you listening, you recording, my pictures stored, my voice, my data, you internet, private this, private it, you online",
-    "compare": "compare, same they, same as, changed, different than, different from, last one, difference before, different now",
+    "compare": "compare, same they, same these, same as, changed, different than, different from, last one, difference before, different now",
     "colour": "colour, color, colours, colors",
     "light": "light on, light off, lights on, lights off, lamp on, lamps off, dark it, bright it, dark in, dark room, light in",
 }  # fmt: skip
@@ -499,6 +508,7 @@ COMMON = frozenset(
     """a all am an and are as at be been before but by can could did do does else for from get give go got had has have here
     i if in is it its just know let like make me my near need next no not now of oh on one or other our out over own part please
     quite really right said say should so some tell that the them then there these they thing this those to too up us very want was we
+    bit tiny little lot still already today really see reading something anything immediately first away
     were what which who will with would yes yet you your""".split()
 )
 

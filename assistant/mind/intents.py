@@ -43,8 +43,8 @@ _LOOSE_BEFORE = re.compile(
     r"^(?:and|so|now|just|then|right|alright|all right|actually|yes|yeah|no(?! more)|okay|oh|let us|can (?:we|i|you)|could (?:we|i|you)"
     r"|you (?:can|may|could)|i (?:want|need|would like|have|had) to|i would like|i want|please|sorry|but|do you mind|go and|(?:see|check|tell me|do you know) (?:if|whether)|(?:tell|show) me|do you know|i wonder) "
 )
-_LOOSE_AFTER = re.compile(r" (?:now|then|right now|just now|very well|already|okay|please|too|again please|will you|would you|at once|to me)$")
-_DEGREE = re.compile(r"\b(?:(much|a lot|lots|way|far)|(?:just )?a (?:little )?(?:bit|tad)|a little|slightly|even|quite|very) ?")
+_LOOSE_AFTER = re.compile(r" (?:now|then|right now|just now|immediately|straight away|right away|at once|first|today|very well|already|okay|please|too|again please|will you|would you|at once|to me)$")
+_DEGREE = re.compile(r"\b(?:(much|a lot|lots|way|far)|(?:just )?a (?:little |tiny |wee )?(?:bit|tad)|a little|slightly|even|quite|very) ?")
 _CONTRACTIONS = tuple(
     (re.compile(pattern), words)
     for pattern, words in (
