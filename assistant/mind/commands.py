@@ -26,7 +26,7 @@ LISTS = {
     "this": "this|that|it|these|those|them",
     "is": "[this|that|it|you] (is|was|are)",
     "unit": "sentence|sentences|line|lines|page|pages|paragraph|paragraphs|bit|part|section|word|item",
-    "go": "go|skip|jump|move|step|turn|read [me]",
+    "go": "go|skip|jump|move|step|turn|read [me]|take me",
     "speak": "speak|talk|read|say|go|speaking|talking|reading|going|do|make|sound|be",
     "fast": "fast|quick|quickly|rapid",
     "slow": "slow|slowly",
@@ -56,21 +56,23 @@ TEMPLATES: dict[IntentName, str] = {
         what is (the|its|his|her|your) name
         what (can|do) you see
         what do you say
+        which <lamp> {any}
+        how (do|can|should) i (turn|switch) (on|off|up|down) {any}
         [the] [grand] total""",
     "forget": """
-        (forget|delete|erase|wipe|clear|remove) (everything|all) [of (it|that|this|them)] [now]
+        [now] (forget|delete|erase|wipe|clear|remove) (everything|all) [of (it|that|this|them)] [now]
         (forget|delete|erase|wipe|clear|remove) everything [that] (you|we|i) {any}
-        (forget|delete|erase|wipe|clear|remove) <mine> <pictures>
-        (clear|wipe|erase|empty|delete) [all] your [whole] memory""",
+        (forget|delete|erase|wipe|clear|remove) <mine> <pictures> [now]
+        (clear|wipe|erase|empty|delete) [all] (your|the) [whole] memory [now]""",
     "camera_off": """
-        [turn|switch|shut|put] camera off [now]
+        [turn|switch|shut|put] [the|your] camera off [now|right now]
         (turn|switch|shut|put) <camera> off [now]
         (turn|switch|shut|put) off <camera> [now]
         (close|disable|shut [down]|deactivate|kill|stop) <camera>
         stop (looking|watching|filming) [[at] me]
         (close|shut) your eyes""",
     "camera_on": """
-        [turn|switch|put] camera [back] on [again]
+        [turn|switch|put] [the|your] camera [back] on [again]
         (turn|switch|put|start) <camera> [back] on [again]
         (turn|switch|put) [back] on <camera> [again]
         (open|enable|start|activate|restart) [up] <camera> [again]
@@ -78,8 +80,9 @@ TEMPLATES: dict[IntentName, str] = {
         open your eyes [again]""",
     "stop": """
         (stop|quit) [(stop|it|that|this|there|here|right|i said)+]
-        (stop|quit|cease) [your|the|all the] (talking|reading|speaking|saying|speech|noise|voice|chatter) [to me|that|it|there]
-        (shut (up|it)|hush [up]|shush|sh|shh|zip it|quiet|silence|pipe down|(be|keep|stay) (quiet|silent|still))+
+        (stop|quit|cease) [your|the|all the] (talking|reading|speaking|saying|speech|noise|voice|chatter|blabbing) [to me|<this>|there]
+        enough (talking|reading|noise)
+        (shut (up|it)|hush [up]|shush|sh|shh|zip it|quiet|silence|pipe down|[do] (be|keep|stay) (quiet|silent|still))+
         [that is] [quite] (enough|plenty) [of (that|this|it)]
         that will do
         (i|we) have heard enough
@@ -96,7 +99,9 @@ TEMPLATES: dict[IntentName, str] = {
         [it|that|this] does not matter
         no matter
         call it off
-        skip the question""",
+        (skip|ignore) (the|that|my) question
+        ignore (that|it|this|what i said)
+        forget (what i (said|asked)|my question|the question)""",
     "pause": """
         (pause|wait|hold on|hang on|hold it|hold up|stand by|bear with me|just) [(wait|there|here|up|pause|hold on|hang on)+] [for]
         (pause|stop) (it|that|this|[the] reading)
@@ -105,11 +110,13 @@ TEMPLATES: dict[IntentName, str] = {
     "resume": """
         (continue|resume|carry on|go on|keep on|keep going|keep reading|unpause|proceed|go ahead) [(reading|speaking|talking|again|from there|from here)+]
         (continue|resume|carry on|go on) [with] [it|that|this|the (reading|text|page|letter|document)]
-        (continue|resume|carry on|go on|pick up|start again|start|begin|read on) [again|reading] [from] where {any}
+        (continue|resume|carry on|go on|pick up|start again|start|begin|read on) [again|reading] [again] [from] where {any}
         i am (back|ready|listening) [again]
         read on""",
     "repeat": """
         [once|one more time|yet] again
+        run that by me again
+        what were you saying
         repeat [<this>|yourself|(your|the) [last] (answer|thing|sentence|bit|part)|what you [just] said] [again|once more|one more time]
         (say|tell me|read) [<this>|me] [to me] (again|once more|one more time|another time)
         what did you [just] say [again]
@@ -124,7 +131,7 @@ TEMPLATES: dict[IntentName, str] = {
         repeating [<this>]""",
     "more": """
         [and|some] more [detail|details|information|info] [about <this>]
-        (tell|give|say|read|know|hear) [me] [some|a bit] (more [detail|details|information|info]|the rest [of <this>]) [about <this>]
+        [keep] (tell|give|say|read|know|hear|telling|giving) [me] [some|a bit] (more [detail|details|information|info]|the rest [of <this>]) [about <this>]
         [go] (in|into) [more|greater|full] detail
         [and] [what|is there anything|anything|something|everything] (else|more) [is there|do you see|can you (say|tell me|see)|does it say|on it]
         is there [any] more [to it|of it]
@@ -133,7 +140,8 @@ TEMPLATES: dict[IntentName, str] = {
         expand on <this>
         [give me|tell me|say|read] the (long|longer|full|complete|whole) (version|answer|story)
         and [then]
-        what more [is there]""",
+        what more [is there|can you tell me]
+        is that (all|everything)""",
     "next": """
         [<go>] [on] [to] [the] (next|following) [one|<unit>]
         skip [<this>|the rest [of {any}]] [one|a] [<unit>]
@@ -142,7 +150,7 @@ TEMPLATES: dict[IntentName, str] = {
         move on""",
     "previous": """
         [<go>] [back] [to] [the] previous [one|<unit>] [again]
-        [<go>] (back|backward|backwards|back up|backup) [to|by] [a|one] [<unit>] [again]
+        [<go>] (back|backward|backwards|back up|backup) [to|by] [a|one|two|three] [<unit>] [again]
         (a|one) [<unit>] back
         [<go>] [back] [to] the (one|<unit>) before [this|that|it]
         [<go>] back to the last <unit>
@@ -150,38 +158,49 @@ TEMPLATES: dict[IntentName, str] = {
     "again": """
         (try|look|check|ask|see|do) [at] [<this>] (again|once more|one more time|another time)
         (have|take|give <this>) (another|one more|a second|a new|a fresh) (look|go|try|shot) [at <this>]
+        try now
         ask [me] (the question|my question|the same question|the same thing) again
         (retry|redo) [<this>]""",
     "slower": """
         [<speak>] [<this>] [more] (slower|slowly|slow)
         slow [<this>] down
         [<is>] [<speak>] too <fast> [for me]
-        not (so|that|quite so) <fast>
+        not (so|that|quite so|as) <fast>
+        you (speak|talk|read|go) too <fast>
         <less> (the|your) (speed|pace|rate)
         i (can not|could not) (keep up|follow) [you|that|it]
         [take it] (easy|slow|slower) [please] [slow down]
         less (fast|speed)
-        [at] [a] slower (speed|pace)""",
+        [at] [a] slower (speed|pace|speech)
+        [even] slower [than (that|this|before)]
+        <less> (the|your) [reading|speaking] (speed|pace)""",
     "faster": """
         [<speak>|read] [<this>] [more] (faster|quicker|quickly|fast)
         speed [<this>] up
         speed up
         [<is>] [<speak>] too <slow> [for me]
-        not (so|that|quite so) <slow>
+        not (so|that|quite so|as) <slow>
+        you (speak|talk|read|go) too <slow>
         <raise> (the|your) (speed|pace|rate)
         (more|higher) speed
         hurry [up]
         pick up the pace
-        [at] [a] (faster|higher) (speed|pace)""",
+        [at] [a] (faster|higher) (speed|pace|speech)
+        [even] faster [than (that|this|before)]
+        <raise> (the|your) [reading|speaking] (speed|pace)""",
     "louder": """
         [<speak>] [<this>] [more] (louder|loudly|loud)
         (speak|talk) up
         turn [<this>|(the|your) (volume|sound|voice)] up
         turn up (the|your) (volume|sound)
         volume (up|higher)
+        [even] louder [than (that|this|before)]
+        [<is>] not (loud|loudly) enough
         [<is>] [<speak>] too <soft> [for me]
+        <is> [<speak>] [so] <soft>
         i (can not|can hardly|can barely|could not) hear (you|it|that|this|anything)
-        <raise> (the|your) (volume|voice|sound)
+        <raise> [the|your] (volume|voice|sound)
+        you (speak|talk|read|are) too <soft>
         (more|higher) volume""",
     "quieter": """
         [<speak>] [<this>] [more] (quieter|softer|quietly|softly)
@@ -189,8 +208,13 @@ TEMPLATES: dict[IntentName, str] = {
         turn [<this>|(the|your) (volume|sound|voice)] down
         turn down (the|your) (volume|sound)
         volume (down|lower)
+        [even] (quieter|softer) [than (that|this|before)]
+        [<is>] not (quiet|soft) enough
         [<is>] [<speak>] too <loud> [for me]
-        not (so|that|quite so) <loud>
+        <is> [<speak>] [so] <loud>
+        not (so|that|quite so|as) <loud>
+        you (speak|talk|read|are) too <loud>
+        <less> [the|your] volume
         (<less>|keep) (the|your) (volume|voice|sound) [down]
         keep it down
         (less|lower) volume""",
@@ -199,11 +223,14 @@ TEMPLATES: dict[IntentName, str] = {
         [read|say|give|tell|spell] [out] [me] [{argument}] [one [digit|number|figure]] (at a time|by one|after another) [slowly]
         [read|say|give|tell] [out] [me] (the|each|every|single|individual|all the) (digit|digits|number|numbers|figure) (separately|individually|alone|on (its|their) own)
         [read|say|give|tell] [out] [me] [just|only] (the|each|every|single|individual|all the) (digit|digits)
-        digits""",
+        (digit|number|figure) after (digit|number|figure)
+        [in|as] single digits
+        [the] digits""",
     "spell": """
         (spell|spelling) [out] [{argument}] [out] [slowly]
         how (do|would|can|should) (you|i) spell (<this> [word]|{named})
         how is (<this> [word]|{named}) (spelled|spelt|written)
+        what is the spelling [of (<this>|{named})]
         [say|read|give me|tell me] [{argument}] [one] (letter by letter|letter for letter|letter at a time)""",
     "headings": """
         [read|list|give|tell|say|skim] [me] [out] [just|only|all] [the|all the] [section|chapter|page|main] (headings|headlines|headers) [only]
@@ -211,101 +238,124 @@ TEMPLATES: dict[IntentName, str] = {
         [read|list|give|tell|say|skim] [me] [out] [the] titles only
         [read|list|give|tell|say|skim] [me] [out] [the] (section|chapter) titles
         what are the [section|chapter|page|main] (headings|headlines|headers)
-        (what|which) (headings|headlines|sections) are there""",
+        (what|which) (headings|headlines|sections) (are there|does (it|this) have)""",
     "read": """
         (read|reading) [it|this|me] [out] [out loud|loud|aloud] [to me]
-        [start|begin] (read|reading) [out] [to me|me] [all [of]] [<this>|everything] [all] [that is {any}] [out] [to me] [out loud|loud|aloud] [from the <start>]
-        (read|reading) [out] [to me|me] [all [of]] (the|this|that|my) [whole|entire|full|complete] (thing|page|text|letter|paper|sheet|lot|leaflet) [out] [to me] [out loud|loud|aloud]
+        [start|begin] (read|reading) [out] [to me|me] [all [of]] [all [of]] [<this>|everything] [all] [of <this>] [(on|in) (it|there|here|(the|this|that) [page|<sheet>])|that is {any}] [out] [to me] [out loud|loud|aloud] [from the <start>]
+        (read|reading) [out] [to me|me] [all [of]] (the|this|that|my) [whole|entire|full|complete] (thing|page|text|letter|paper|sheet|lot|leaflet) [out] [to me] [out loud|loud|aloud] [from the <start>]
         [read|start|begin|go] [it] [all] [again] (from|at) the <start> [again]
+        [give me] the (whole|full|entire) (text|page|letter|thing)
         (start|begin) over""",
     "where": """
         where (am i|are we|was i|were we|are you) [up to|at] [in the <sheet>|in the page]
         where did (we|i|you) (stop|get to|leave off)
         how far [along|through|in] (are we|am i|is it|did we get|have (we|i|you) (got|gotten|come|read)) [along|through|in]
-        how (much|many pages|many lines|many sentences|long) [of (it|this|the <sheet>|the page)] [more] [is|are] [there] (left|to go|remaining|remains)
+        how (much|many pages|many lines|many sentences|long) [of (it|this|the <sheet>|the page)] [more] [is|are] [there] [still] (left|to go|to read|to come|remaining|remains) [to (go|read|come)]
         how (much|many|long) (longer|more|more pages) [is it|is there|are there|will it take] [to go]
         (what|which) (page|line|paragraph|sentence) (are we|am i|are you) (on|at)
         are we (nearly|almost) (there|done|finished|through)
-        is there (much|a lot|any) [more] (left|more|to go)""",
+        is there (much|a lot|any) [more] (left|more|to go|to read) [to (go|read|come)]
+        where (we|i) (are|am) [now]
+        how far (we|i) (are|am|have (got|come|read))""",
     "time": """
         (what|which) time is it
-        [do you know|tell me] what (time it is|the time is)
+        what time do you (make it|have)
+        what is the hour
+        what is the {date:day} [today]
+        what (time it is|the time is)
         [what is] [the] [current] time
         (do you have|have you got|got|tell me|give me|say) the time
         (what|which) {date:day|date|month|year} [of the week] is (it|today) [today]
-        [do you know] what {date:day} it is [today]
-        [what is|tell me] [the] {date:date} [today]
+        what {date:day} it is [today]
+        [what is] [the] [current] {date:date} [is] [today]
+        what the {date:day|date} is [today]
+        what is {date:today}
         [what is|tell me] (today is|todays) {date:date|day}
-        what {date:day} of the week is it""",
+        what {date:day} of the week is it
+        [the] time and {date:date}
+        (what|which) {date:date|day} (do we have|have we got) [today]""",
     "battery": """
-        [check] [the|your] battery [level|status|state|charge|life|percentage] [left]
+        [check|what is] [the|your] (battery|charge) [level|status|state|charge|life|percentage] [left|at|like]
         how (is|full is|charged is|low is|empty is) (the|your) (battery|charge)
         how much [of the] (battery|charge|power|juice) [life] (is|do you|have you|do we|have we|is there) [have] [got] [left|remaining]
-        (is|are) (the battery|your battery|you) [getting|running] (low|empty|full|charged|charging|out|plugged in|ok) [on battery] [on power]
+        (is|are) (the battery|your battery|you) [getting|running|fully|nearly|almost|still] (low|empty|full|charged|charging|out|plugged in|ok|okay|all right|dead|dying) [on battery] [on power]
         is it charging
         how charged are you
-        [what is|tell me|say] (the|your) battery [level|status|state|charge|percentage]
         what percentage [of battery] (is|do you have|have you) [the|your] [battery] [at|left]
         do (you need|i need to) (charging|to be charged|charge you|charge it|a charge)
         how long (will|does|can) (the|your) battery last""",
     "help": """
         help [me] [out]
         [i need|give me] [some|your|a little] help [here]
-        what (can|do) (you|i) (do|say|ask) [you] [for me|here]
-        tell me what (you|i) can (do|say|ask) [you]
-        what i can (do|say|ask) [you]
-        what you can do [for me]
+        what [else] can (you|i) (do|say|ask) [you|to you] [for me|here]
+        what do (you do|i (do|say|ask)) [you|to you] [for me|here]
+        (what|who) are you
+        how (do you work|you work)
+        what (you|i) can (do|say|ask) [you|to you] [for me]
         what (sort|sorts|kind|kinds) of (things|questions) (can|do) (you|i) (do|say|ask) [you]
         what are you able to do
-        [list|tell me|what are|give me|say] [all] [the|my|your] (commands|options)
+        [list|tell|what are|give|say|read|show] [me] [all] [the|my|your] (commands|options)
         (what|which) (commands|words|questions) (are there|do you (know|understand)|can i (use|say|ask))
         i do not know what to (say|do|ask)
         how can (you|i) (help me|use you)
-        how do i (use|talk to|speak to) you""",
+        how (do|can|should) i (use|talk to|speak to|speak with|talk with|operate) you""",
     "privacy": """
         [tell me] [about] [the|your|my] privacy
-        is (this|it|everything|that|my data|what i say) [being] (private|safe|secure|recorded|stored|saved|confidential)
-        are you (recording|listening|spying|online|offline) [to|on] [me|this]
+        is (this|it|everything|that|(this|our) conversation|my <pictures>|what i (say|said)) [being] (private|safe|secure|recorded|stored|saved|confidential)
+        are you [always|still] (recording|listening|watching|spying|online|offline) [to|on] [me|this|us] [all the time|now]
         are you connected [to the (internet|network|cloud)]
-        what do you (store|keep|record|save|remember|know|collect) [about me|of me]
+        what [data] do you (store|keep|record|save|remember|know|collect) [about me|of me]
         do you (record|store|save|keep|send|share|upload|remember|sell) (me|this|anything|everything|what i say|my {any}|anything {any})
-        who [else] [can|is] <hear> [to] [me|this|us|my {any}|what i say]
+        do you (keep|store|have|make|take|save) [any] (recordings|pictures|photos|data) of (me|this|us)
+        who [else] [can|is|has] <hear> [to] [me|this|us|my {any}|what i say]
         (is|does|do|can) <anyone> [else] <hear> [to] [me|this|us|my {any}|what i say]
         where (do|does|is|are) my {any} (go|stored|kept|saved|sent)
+        do you (keep|store|save|record|remember) what (you|i) {any}
+        (is|are|does|do) (anything|something|everything|my <pictures>) [get|being] (sent|go|leave|shared|uploaded) [{any}]
         what happens (to|with) my <pictures>
         do you use the (cloud|internet)""",
     "yes": """
-        (yes|yeah|yep|yup|sure|okay|ok|correct|right|exactly|absolutely|definitely|certainly|indeed|aye|of course|uh huh|mm hmm|all right|alright|fine)+ [please]
-        [yes] (that|this|it) is (right|correct|true|what i (said|meant|want))
+        (yes|yeah|yep|yup|sure|okay|ok|correct|right|exactly|absolutely|definitely|certainly|indeed|aye|of course|uh huh|mm hmm|all right|alright|fine)+ [please|thing|then|indeed|thanks|thank you|why not]
+        [yes|yeah|yep|yup|exactly|okay|sure] (that|this|it) is (right|correct|true|exactly [right|it]|it exactly|what i (said|meant|want))
         [yes] that is what i (said|meant|want|wanted)
         [yes] (do|go for) (it|that|so)
-        [yes] (it is|i do|i am|i would|you are)
+        [yes] (it is|i do|i am|i would|you are|you can|you may|i think so|we can|let us)
         [please] do""",
     "no": """
-        (no|nope|nah|nay|wrong|incorrect|never|not really|not at all|no way|not now|no thanks|no thank you)+ [please]
+        (no|nope|nah|nay|definitely not|wrong|incorrect|never|not really|not at all|no way|not now|no thanks|no thank you)+ [please]
         [no] (that|this|it) is (wrong|incorrect|not (right|correct|true|it|what i (said|meant|asked|wanted)))
         [no] (absolutely|certainly|definitely|of course) not
         [no] (it is|i am) not
-        [no] [i] do not [think so|want (it|that|to)]
-        [no] not (that|this|it|now)
+        [no] nothing
+        [no] [i] do not [think so|want (it|that|this|to)|do <this>]
+        [no|nope|nah|definitely|certainly|absolutely|please] not (that|this|it|now|right now|yet) [one]
+        [no] leave it (as it is|alone)
         [no] you are wrong""",
     "save": """
         (save|keep|store|remember|bookmark) (<this>|(this|that|the|my) (picture|photo|text|answer|page|<sheet>|receipt)) [for (later|another time)]
-        save [what (you|i) [just] {any}]
+        save [what (you|i|it) [just] {any}]
         (make|take|keep) a (note|copy|record) [of <this>]
-        (write|note|jot) <this> down""",
+        (write|note|jot) <this> down
+        (add|put|save) <this> [in|to|into] [my|the] notes
+        save a copy [of <this>]""",
     "document": """
         (start|begin|open|read|scan|do|have|make) [reading|scanning] (a|another) [new|long|longer] (document|booklet|brochure)
         [a] new document
-        [(start|begin|open|read|scan|do|have|make|i have|i have got|there are|got)+] [a <sheet>] [with|of|that has] <several> pages [to (read|scan)|for you|here]
+        [(start|begin|open|read|scan|do|have|make|i have|i have got|there are|there is|it is|this is|got)+] [a <sheet>] [with|of|that has] <several> pages [to (read|scan)|for you|here]
         (this|it|the|my) [<sheet>] (has|is) [got] <several> (page|pages) [long]
+        [i have|scan|there is] (a|another) <sheet> [to (read|scan)]
+        [it is|this is] a (long|longer) <sheet>
+        [a] (multi|several|many|multiple) page <sheet>
         document mode
         (start|begin) scanning""",
     "finish": """
+        that is all there is
         [i am|we are|it is|i have|we have|all] (finish|finished|done|through) [with] [it|this|that|(the|this) <sheet>|scanning]
         (that|this|it) (was|is) (all|it|everything|the end|the (last|final) (page|one|sheet)) [of it|of them]
-        [there are|i have] no more pages [left]
+        [there are|there is|i have|i have got] no [more|other|further] (pages|page|sheets) [left]
+        [that is|nothing] (more|else) for now
         [the] (last|final) page
+        (that|this|it) (is|was) the (whole|entire|complete) <sheet>
         [the] end [of] [the|this] [<sheet>]
         (the|this) <sheet> is (finished|done|complete|over)
         (end|close|complete) (the|this) <sheet>""",
@@ -314,12 +364,14 @@ TEMPLATES: dict[IntentName, str] = {
         (help|show|tell) me [how] [to] (aim|point|hold|frame|position|line) [<this>|the (camera|phone|picture)] [up|right]
         help me [to] (take|get|make) (a|the) [good|better] <shot> [of {any}]
         (take|snap|shoot) (a|another|the|one more) [new|good|better] <shot> [of <this>]
-        (where|how|which way) (should|do|must) i (point|hold|aim|move|turn) [<this>|the (camera|phone|page|paper)]
-        am i (holding|pointing) [<this>|the (camera|phone)] [right|correctly|straight|the right way]
+        [where|how|which way] (should|do|must|shall|can) i (point|hold|aim|move|turn) [<this>|the (camera|phone|page|paper)]
+        am i (holding|pointing) [<this>|the (camera|phone)] [at <this>] [right|correctly|straight|the right way]
         (am i|is it|is this|is the camera) (close enough|near enough|too close|too far away|pointing the right way|straight)
         is (it|this|the <sheet>|the page|everything|the whole page) in [the] (view|frame|picture)
         tell me (when|if) (it|this|the page|the <sheet>) is in [the] (view|frame|picture)
         (tell|show) me which way to (move|go|turn) [<this>|the camera]
+        help me [with] (the (camera|picture|photo)|find the (text|page|label|paper|writing))
+        help me get (<this>|the [whole] (page|text|label|letter)) in [the|to the] [picture|frame|view]
         (aim|photo|picture|snapshot)""",
     "compare": """
         compare [<this>|both [of them]|the two|[the|both] (pictures|photos|two|labels)] [one] [(with|to|and|against) <old>]
@@ -328,24 +380,26 @@ TEMPLATES: dict[IntentName, str] = {
         how (does|do|is) <this> [one] (compare|differ|different) [(to|with|from) <old>]
         (which|what) [one] {any} this [one] (or|are|on) <old>
         (the same|same|different) (as|from|than) <old>
+        (is|was|were) the (last|previous|other) (one|ones|picture) {any}
         (has|did) (it|anything|something|this) (change|changed) [since <old>]
-        is <this> [still] the same [one] as <old>
+        is <this> [still] the same [one] [as <old>]
         is <this> the same [one] i showed you before""",
     "colour": """
-        [what|which|tell me|name|identify|say] [is|are] [the] (colour|colours|color|colors|shade) [of] [is|are|am i holding|would you say] [<this>] [one|thing|is|are|here]
+        [what|which|tell me|name|identify|say] [is|are] [the] (colour|colours|color|colors|shade) [of] [is|are|am i holding|would you say] [<this>|the (thing|one|object)] [one|thing|is|are|here|in front of me|in my hand|i am holding]
         [tell me] what (colour|colours|color|colors|shade) <this> [one|thing] (is|are)""",
     "light": """
-        (is|are) (<lamp>|there any light) [still] (on|off|in here|out) [or off]
+        (is|are) (<lamp>|a (light|lamp)|there any light) [still] (on|off|in here|out) [or off] [in here|in the room]
         did i (leave|turn|switch) <lamp> (on|off)
         have i (left|turned|switched) <lamp> (on|off)
-        [tell me] if <lamp> (is|are) [still] (on|off) [or off]
+        <lamp> (is|are) [still] (on|off) [or off]
+        it is [still] (dark|light|bright) [in here|outside]
         is (it|there) [too|very|getting|still] [enough] (dark|bright|light|daylight|day|night) [or (day|night|light|dark)] [in|out] [here|there|outside|now]
         how (dark|bright|light|much light) is (it|there) [in|out] [here|there|outside]
         check <lamp>
         light level""",
     "nothing": """
-        (you|the|i|a|oh|ah|uh|um|uhm|hm|hmm|er|mm|so|well|hey nabu|okay nabu|please|bye|goodbye|hello|hi|thanks|thank you [so much|very much]|cheers|to|and)+
-        (thanks|thank you) [so much|very much] for (watching|listening)
+        (you|the|i|a|oh|ah|uh|um|uhm|mhm|hm|hmm|er|mm|so|well|hey nabu|okay nabu|please|bye|good bye|bye bye|goodbye|hello|hi|thanks|thank you [so much|very much]|cheers|to|and)+
+        (thanks|thank you) [so much|very much] for (watching|listening) [{any}]
         thanks a lot
         see you [later|next time|in the next (video|one)]""",
 }  # fmt: skip
@@ -410,11 +464,53 @@ _PHRASES: dict[IntentName, str] = {
         ", help me hold the camera, how do I hold the camera, help me point the camera, guide me please",
     "compare": "compare, compare the two, compare them, is it the same as before, what changed, did anything change, compare with the last one"
         ", compare this to the previous picture, which is cheaper this or the last one, has anything changed since the last picture, has anything changed",
-    "colour": "what colour is this, what color is it, what colour is that, colour please, what shade is it, what colours are these"
-        ", what color would you say this is, the colour of this, colour",
+    "colour": "colour please, what shade is it"
+        ", the colour of this, colour",
     "light": "is the light on, are the lights on, is it dark, is it dark in here, is it bright in here, is the lamp on, is it dark outside"
         ", is there any light in here, is it light in here, is it day or night, did I leave the light on, are any lights on, is the light off",
 }  # fmt: skip
+
+KEY_WORDS: dict[IntentName, str] = {
+    # Any order, among words of the intent's own templates and `COMMON` words alone: one of these rows has to be there.
+    "stop": "stop, quiet, silence, enough, shut up",
+    "cancel": "cancel, never mind, nevermind, changed mind, scrap",
+    "pause": "pause, wait, hold on, hang on",
+    "resume": "continue, carry on, resume, keep going, keep reading, left off",
+    "repeat": "repeat, say again, pardon, catch not, hear not",
+    "more": "tell more, details, more details, more detail, more information, more about, hear rest, what else",
+    "next": "next, skip",
+    "previous": "previous, go back, one back, rewind, sentence before, line before, paragraph before, page before",
+    "again": "try again, look again, check again, another look, another try, another go, more try, more look",
+    "slower": "slower, slow down, slowly, too fast",
+    "faster": "faster, speed up, quickly, quicker, too slow",
+    "louder": "louder, speak up, volume up, volume higher, turn up, loudly, too quiet",
+    "quieter": "quieter, softer, volume down, volume lower, turn down, quietly, softly, too loud",
+    "digits": "digit, digits, one by one, one at time",
+    "headings": "headings, headlines",
+    "read": "read everything, read all, read whole, read aloud, read loud, from beginning, from start, from top",
+    "save": "save, note of, write down, note down",
+    "document": "several pages, few pages, two pages, three pages, more than one page, new document, scan document, long letter",
+    "finish": "finished, done, last page, no more pages, end of letter, end of document, the end",
+    "guide": "guide me, aim, point camera, hold camera, move camera, way camera, take picture, take photo, in frame, in view",
+    "where": "where we, pages left, how left, far we, page we on, much longer, line we on, far through",
+    "battery": "battery left, battery you, battery your, battery level, battery charge, battery the, battery much, battery check, charge you, fully charged, charging you",
+    "help": "can you do what, commands, help me, use you, can say what, can ask what",
+    "privacy": "you listening, you recording, my pictures stored, my voice, my data, you internet, private this, private it, you online",
+    "compare": "compare, same they, same these, same as, changed, different than, different from, last one, difference before, different now",
+    "colour": "colour, color, colours, colors",
+    "light": "light on, light off, lights on, lights off, lamp on, lamps off, dark it, bright it, dark in, dark room, light in",
+}  # fmt: skip
+ASKED: frozenset[IntentName] = frozenset(
+    {"where", "battery", "help", "privacy", "compare", "colour", "light", "guide", "more", "headings"}
+)
+"""What may be put as a question; the others are no command when they are."""
+COMMON = frozenset(
+    """a all am an and are as at be been before but by can could did do does else for from get give go got had has have here
+    i if in is it its just know let like make me my near need next no not now of oh on one or other our out over own part please
+    quite really right said say should so some tell that the them then there these they thing this those to too up us very want was we
+    bit tiny little lot still already today really see reading something anything immediately first away
+    were what which who will with would yes yet you your""".split()
+)
 
 
 def _compile(template: str) -> str:
@@ -435,6 +531,12 @@ def _compile(template: str) -> str:
     return "".join(parts)
 
 
+def _words(template: str) -> set[str]:
+    """All words of a template and of the lists in it."""
+    lists = (_words(LISTS[name]) for name in re.findall(r"[<{](\w+)[>}]", template) if name in LISTS)
+    return set(re.findall(r"[a-z]+", re.sub(r"<\w+>|\{\w+\}", " ", template))).union(*lists)
+
+
 PATTERNS = tuple(
     (name, re.compile("|".join(f"(?:{_compile(line)})" for line in lines.strip().splitlines())))
     for name, lines in TEMPLATES.items()
@@ -442,3 +544,8 @@ PATTERNS = tuple(
 """Each fits words in lower case, every one followed by a space."""
 MISHEARD = tuple((name, sounds(phrase.lower())) for name, row in _PHRASES.items() for phrase in row.split(", "))
 """Phrases as `alike.sounds`."""
+VOCABULARY = tuple(
+    (name, tuple(frozenset(key.split()) for key in row.split(", ")), COMMON | _words(TEMPLATES[name]))
+    for name, row in KEY_WORDS.items()
+)
+"""Intent, what has to be said for it, and what else may be."""

@@ -11,7 +11,7 @@ import unicodedata
 from dataclasses import dataclass, replace
 
 from assistant.mind.alike import difference, length, sounds
-from assistant.mind.commands import DESTRUCTIVE, MISHEARD, PATTERNS, IntentName
+from assistant.mind.commands import ASKED, DESTRUCTIVE, MISHEARD, PATTERNS, VOCABULARY, IntentName
 from assistant.mind.question import LONGEST_QUESTION
 
 __all__ = ["Intent", "IntentName", "interpret"]
@@ -28,6 +28,7 @@ _WAKE = (
     r"(?:okay|ok|hey|hi|oh)[\s,.!]*(?:nabu|naboo|nabo|nobu|navu|(?:now|not|no|nah?|hot|nab) ?(?:boo|blue|bu|b|you|who|we|do|move))"
     r"|(?:hey|hi|okay|ok)[\s,]*jarvis"
 )
+_WAKE_ALONE = re.compile(rf"\W*(?:{_WAKE})\W*", re.IGNORECASE)
 _BEFORE = re.compile(
     rf"^\W*(?:{_WAKE}|(?:hi|hello|hey)(?: there)?|okay|ok|so|well|uh+|um+|uhm|hm+|er+m?|mm+|ah|oh|please|excuse me|alright"
     r"|(?:can|could|would|will|what do) you(?: mind)?(?: please)?(?: just)?|i(?:'d| would) (?:like|want) you to|i (?:want|need) you to"
@@ -40,10 +41,10 @@ _AFTER = re.compile(
 )
 _LOOSE_BEFORE = re.compile(
     r"^(?:and|so|now|just|then|right|alright|all right|actually|yes|yeah|no(?! more)|okay|oh|let us|can (?:we|i|you)|could (?:we|i|you)"
-    r"|you (?:can|may|could)|i (?:want|need|would like|have|had) to|i would like|i want|please|sorry|but|do you mind|go and) "
+    r"|you (?:can|may|could)|i (?:want|need|would like|have|had) to|i would like|i want|please|sorry|but|do you mind|go and|(?:see|check|tell me|do you know) (?:if|whether)|(?:tell|show) me|do you know|i wonder) "
 )
-_LOOSE_AFTER = re.compile(r" (?:now|then|right now|already|okay|please|too|again please|will you|would you|at once|to me)$")
-_DEGREE = re.compile(r"\b(?:(much|a lot|lots|way|far)|(?:just )?a (?:little )?(?:bit|tad)|a little|slightly|even|quite|very) ?")
+_LOOSE_AFTER = re.compile(r" (?:now|then|right now|just now|immediately|straight away|right away|at once|first|today|very well|already|okay|please|too|again please|will you|would you|at once|to me)$")
+_DEGREE = re.compile(r"\b(?:(much|a lot|lots|way|far)|(?:just )?a (?:little |tiny |wee )?(?:bit|tad)|a little|slightly|even|quite|very) ?")
 _CONTRACTIONS = tuple(
     (re.compile(pattern), words)
     for pattern, words in (
@@ -86,16 +87,19 @@ def interpret(text: str) -> Intent:
     if len(said) > LONGEST_COMMAND:
         return Intent("ask", " ".join(text.split()))
     said = said.replace("’", "'").replace("`", "'")
-    if not any(map(str.isalnum, said)):
+    if not any(map(str.isalnum, said)) or _WAKE_ALONE.fullmatch(said):
         return Intent("nothing", "")
     kept = _without_courtesy(said)
     repaired = _REPAIR.fullmatch(kept) or _WISH.fullmatch(kept)
     if repaired:
-        return Intent("repair", _without_courtesy(repaired["words"]))
+        meant = _without_courtesy(repaired["words"])
+        short = _command(plain(meant))
+        # "I said no" is said for emphasis and corrects nothing.
+        return replace(short, text=meant) if short and short.name in ("stop", "yes", "no") else Intent("repair", meant)
     whole = _command(plain(said)) or _command(plain(kept))
     if whole:
         return replace(whole, text=kept)
-    return replace(_by_clauses(kept) or _misheard(plain(kept)) or Intent("ask", kept), text=kept)
+    return replace(_by_clauses(kept) or _by_key_words(kept) or _misheard(plain(kept)) or Intent("ask", kept), text=kept)
 
 
 def plain(text: str) -> str:
@@ -162,6 +166,19 @@ def _by_clauses(text: str) -> Intent | None:
     weighty = [each for each in commands if each.name not in ("yes", "no", "nothing")]
     answers = [each for each in commands if each.name != "nothing"]
     return (weighty or answers[:1] or commands)[-1]
+
+
+def _by_key_words(text: str) -> Intent | None:
+    """The command whose words these are, in whatever order, with nothing of substance beside them."""
+    if re.search(r"[.!?]\s+\w", text):
+        return None  # somebody who says several sentences tells more than a command
+    words = plain(text)
+    said = set(words.split())
+    question = _QUESTION.match(words) is not None
+    for name, keys, vocabulary in VOCABULARY:
+        if said <= vocabulary and any(key <= said for key in keys) and (name in ASKED or not question):
+            return Intent(name, words)
+    return None
 
 
 def _misheard(words: str) -> Intent | None:
