@@ -50,14 +50,14 @@ RuntimeDirectory={name}
 RuntimeDirectoryMode=0700
 PrivateTmp=yes
 ProtectKernelTunables=yes
-ProtectKernelModules=yes
 ProtectControlGroups=yes
 LockPersonality=yes
 RestrictSUIDSGID=yes
 RestrictNamespaces=yes
 SystemCallArchitectures=native
-# Not set: PrivateDevices (microphone, camera and pedal are devices) and MemoryDenyWriteExecute (oneDNN, by which torch
-# multiplies matrices, writes its code while it runs).
+# Not set: PrivateDevices (microphone, camera and pedal are devices), MemoryDenyWriteExecute (oneDNN, by which torch
+# multiplies matrices, writes its code while it runs), and what gives capabilities up (ProtectClock, ProtectKernelLogs,
+# ProtectKernelModules): the systemd of an account may not do that, and would not start the service at all.
 
 [Install]
 WantedBy=default.target

@@ -141,7 +141,7 @@ class Listening:
             "normal",
             "high",
             about="How readily the wake word is believed. low: fewer false calls, in a room with a radio; high: for a quiet or unclear "
-            "voice. Three steps, since they can be said, and differ audibly.",
+            "voice. Three steps, since they can be said.",
         ),
     )
     end_silence_seconds: float = field(
@@ -195,8 +195,8 @@ class Devices:
     camera: str = field(
         default="0",
         metadata=_text(
-            "a number, a path, an address, or nothing for no camera",
-            "Its number, its path (/dev/video2) or its address (rtsp://…); empty: no camera. 0 is the first.",
+            "a number, a path, a name, an address, or nothing for no camera",
+            "Its number, its path (/dev/video2), a part of its name or its address (rtsp://…); empty: no camera. 0 is the first.",
         ),
     )
 

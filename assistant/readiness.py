@@ -51,8 +51,8 @@ class Surroundings:
     """Whether `trigger.device` is plugged in."""
     button_readable: bool
     """Whether we may read it."""
-    camera_here: bool
-    """Whether the file of `devices.camera` exists; True for a camera in the network, which is not looked for."""
+    camera_here: bool | None
+    """Whether the device of `devices.camera` exists; None where it is no device but a name, an address, or nothing."""
 
 
 def surroundings(file: Path, problem: str, chosen: Preferences, place: Place | None = None) -> Surroundings:
@@ -82,10 +82,12 @@ def gaps(found: Surroundings, outputs: Sequence[str], inputs: Sequence[str], cam
         wanted: str = getattr(chosen.devices, key)
         if wanted and not any(wanted.casefold() in name.casefold() for name in names):
             missing.append((f"no {key} {wanted!r}", f"connect it, or run: assistant settings set devices.{key} ''"))
-    if cameras and not found.camera_here:
-        missing.append(
-            (f"no camera {chosen.devices.camera!r}", "connect it, or run: assistant settings set devices.camera 0")
-        )
+    camera = chosen.devices.camera
+    named = camera and "://" not in camera and found.camera_here is None
+    if cameras and (
+        found.camera_here is False or (named and not any(camera.casefold() in name.casefold() for name in cameras))
+    ):
+        missing.append((f"no camera {camera!r}", "connect it, or run: assistant settings set devices.camera 0"))
     if not found.wake_word and chosen.listening.mode == "wake":
         mend = f"run: pip install {WAKE_WORD_PACKAGE}, or: assistant settings set listening.mode button"
         missing.append(("no wake word can be heard", mend))
@@ -124,10 +126,10 @@ def missing_groups(names: Sequence[str]) -> list[str]:
     return [name for name in names if name in known and known[name] not in own]
 
 
-def _camera_here(camera: str) -> bool:
-    if not camera or "://" in camera:
-        return True
-    return Path(f"/dev/video{camera}" if camera.isdigit() else camera).exists()
+def _camera_here(camera: str) -> bool | None:
+    if camera.isdigit():
+        return Path(f"/dev/video{camera}").exists()
+    return Path(camera).exists() if camera.startswith("/") else None
 
 
 def _version(package: str) -> str:

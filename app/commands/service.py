@@ -247,7 +247,10 @@ def _ask(question: str) -> str:
     program = shutil.which("systemctl")
     if program is None:
         return "unknown"
-    done = subprocess.run(
-        [program, "--user", question, UNIT], capture_output=True, text=True, timeout=_TIMEOUT, check=False
-    )
+    try:
+        done = subprocess.run(
+            [program, "--user", question, UNIT], capture_output=True, text=True, timeout=_TIMEOUT, check=False
+        )
+    except subprocess.TimeoutExpired:
+        return "unknown"
     return done.stdout.strip() or "unknown"

@@ -142,3 +142,21 @@ def test_the_command_without_models(
     monkeypatch.setenv("RPIQ_ASSISTANT_MODELS", str(tmp_path))
     assert run() == 1
     assert "assistant models fetch" in capsys.readouterr().out
+
+
+def test_what_listening_lacks_is_told_and_is_not_needed_to_ask(
+    store: Store, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = tmp_path / "settings.toml"
+    file.write_text("[voice]\nspeed = 9\n")
+    assert run("--settings", str(file)) == 0
+    told = capsys.readouterr().out
+    assert f"  Settings: {file}" in told
+    assert "Optional: the settings cannot be used: correct them: " in told
+    assert "voice.speed is 9: give a number from 0.5 to 3" in told
+    file.write_text("profile = 'small'\n[devices]\nmicrophone = 'No such microphone'\n")
+    assert run("--settings", str(file), "--json") in (0, 1)
+    report = json.loads(capsys.readouterr().out)
+    assert report["profile"] == "small"
+    assert any("No such microphone" in gap["what"] for gap in report["gaps"])
+    assert report["listening"]["settings_problem"] == ""

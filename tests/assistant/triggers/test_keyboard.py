@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import pty
 import select
+import shutil
 import signal
 import subprocess
 import sys
@@ -105,11 +106,11 @@ print("started", flush=True)
 class Child:
     """A program in a terminal of its own, as its session's leader."""
 
-    def __init__(self, then: str) -> None:
+    def __init__(self, *command: str) -> None:
         # A terminal ends with its last holder, so we hold both ends to see what is left of it.
         self.ours, self.theirs = pty.openpty()
         self.process = subprocess.Popen(
-            [sys.executable, "-c", PROGRAM.format(then=then)],
+            command,
             stdin=self.theirs, stdout=self.theirs, stderr=self.theirs, start_new_session=True, cwd=ROOT,
             preexec_fn=take_terminal,
         )  # fmt: skip
@@ -137,7 +138,7 @@ def take_terminal() -> None:
 
 @pytest.fixture
 def child(request: pytest.FixtureRequest) -> Iterator[Child]:
-    started = Child(request.param)
+    started = Child(sys.executable, "-c", PROGRAM.format(then=request.param))
     try:
         started.wait_for("started")
         yield started
@@ -183,3 +184,34 @@ def test_suspended_it_gives_the_terminal_back_and_continued_takes_it_again(child
         time.sleep(0.02)
     os.write(child.ours, b" ")
     child.wait_for("Pressed")
+
+
+DASH = shutil.which("dash")
+
+
+@pytest.mark.skipif(not DASH, reason="needs dash, a shell that leaves the terminal as it is")
+def test_ctrl_z_and_fg_in_a_shell(tmp_path: Path) -> None:
+    program = tmp_path / "program.py"
+    program.write_text(PROGRAM.format(then="while True: time.sleep(0.1)"))
+    shell = Child(str(DASH), "-i")
+    try:
+        os.write(shell.ours, f"PYTHONPATH={ROOT} {sys.executable} {program}\n".encode())
+        shell.wait_for("started")
+        assert not cooked(shell.theirs)
+        os.write(shell.ours, b"\x1a")
+        shell.wait_for("Stopped")
+        assert cooked(shell.theirs)
+        os.write(shell.ours, b"fg\n")
+        until = time.monotonic() + PATIENCE
+        while cooked(shell.theirs):
+            assert time.monotonic() < until
+            time.sleep(0.02)
+        os.write(shell.ours, b" ")
+        shell.wait_for("Pressed")
+        os.write(shell.ours, b"\x1a")
+        shell.said = ""
+        shell.wait_for("Stopped")
+        assert cooked(shell.theirs), "the second time as well"
+        os.write(shell.ours, b"kill -9 %1\n")
+    finally:
+        shell.close()
