@@ -197,9 +197,11 @@ class Dialogue:
 
     def _happened(self, event: Event) -> None:
         match event:
-            case Woken() | Pressed():
-                self._released = False
+            case Woken():
                 self._call()
+            case Pressed():
+                self._released = False
+                self._call(pressed=True)
             case Released():
                 self._released = True
             case SpeechStarted():
@@ -258,12 +260,15 @@ class Dialogue:
 
     # Listening
 
-    def _call(self) -> None:
-        """The wake word or the button: whatever is being said falls silent, and a question is waited for."""
+    def _call(self, pressed: bool = False) -> None:
+        """The wake word or the button: whatever is being said falls silent, and a question is waited for.
+
+        Who pressed a button wanted silence; a wake word may have been misheard, and what was said goes on if nothing follows.
+        """
         self._drop(self._coming)
         self._coming = None
         if self.mouth.saying is not None:
-            self.mouth.pause()
+            self.mouth.pause(held=pressed)
         self.mouth.signal("listening")
         self.lookout.watch(self.camera_on)
         self.called = True
@@ -547,7 +552,7 @@ class Dialogue:
                         self.mouth.prepare(event.piece.text)
 
     def _finished(self, event: Finished) -> None:
-        if self.mouth.finished(event) or self.lookout.finished(event) or self.aiming.finished(event):
+        if self.mouth.finished(event) or self.aiming.finished(event) or self._look_finished(event):
             return
         for turn in self._turns():
             if event.task not in (turn.hearing, turn.thinking):
@@ -557,6 +562,16 @@ class Dialogue:
             if event.error is not None and turn.committed:
                 raise event.error
             self._give(turn)
+
+    def _look_finished(self, event: Finished) -> bool:
+        try:
+            return self.lookout.finished(event)
+        except Exception:
+            if self._turn is not None or self._page_wanted:
+                raise
+            # Nobody asked yet. Who asks will have it looked at again, and hear of it if it fails again.
+            log.exception("a picture could not be looked at ahead of a question")
+            return True
 
     def _looked(self) -> None:
         """A picture was looked at."""
@@ -707,7 +722,8 @@ class Dialogue:
             self.mouth.stop()
             self._rest()
             return
-        self.answer(error.spoken if isinstance(error, AssistantError) else phrases.GONE_WRONG)
+        spoken = phrases.NO_MEMORY if isinstance(error, MemoryError) else phrases.GONE_WRONG
+        self.answer(error.spoken if isinstance(error, AssistantError) else spoken)
 
     def speaking(self) -> None:
         """Something is being said. While the user speaks, it waits."""

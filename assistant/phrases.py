@@ -111,6 +111,7 @@ def barcodes(codes: Sequence[tuple[str, str]]) -> str:
 
 READY = "Ready."
 GONE_WRONG = "Something went wrong in me. Please ask again."
+NO_MEMORY = "There is too little memory. Close other programs, and ask again."
 HEARD_NOTHING = "I heard nothing. Please say it again, a little nearer."
 STILL_WORKING = "I am still working on it."
 TOOK_TOO_LONG = "That took too long, so I stopped. Please ask again."

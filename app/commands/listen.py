@@ -103,7 +103,7 @@ def _converse(places: settings.Settings, preferences: Preferences, engines: Engi
         watch.changed()  # what we wrote ourselves is known
 
     listener = Listener(
-        WakeWord(chosen.wake_word, chosen.sensitivity) if chosen.mode == "wake" else None,
+        WakeWord(chosen.wake_word) if chosen.mode == "wake" else None,
         chosen.echo_cancellation,
         ListenerOptions(end=chosen.end_silence_seconds),
     )
