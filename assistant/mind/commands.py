@@ -385,7 +385,7 @@ TEMPLATES: dict[IntentName, str] = {
         is <this> [still] the same [one] [as <old>]
         is <this> the same [one] i showed you before""",
     "colour": """
-        [what|which|tell me|name|identify|say] [is|are] [the] (colour|colours|color|colors|shade) [of] [is|are|am i holding|would you say] [<this>|the (thing|one|object)] [one|thing|is|are|here|in front of me|in my hand|i am holding]
+        [what|which|tell me|name|identify|say] [is|are] [the] (colour|colours|color|colors|shade) [of] [is|are|am i holding|would you say] [<this>|the (thing|one|object)] [one|thing|is|are|here|in front of me|i am holding]
         [tell me] what (colour|colours|color|colors|shade) <this> [one|thing] (is|are)""",
     "light": """
         (is|are) (<lamp>|a (light|lamp)|there any light) [still] (on|off|in here|out) [or off] [in here|in the room]
@@ -454,7 +454,7 @@ _PHRASES: dict[IntentName, str] = {
     "yes": "exactly, certainly, absolutely, definitely",
     "no": "not really, not at all, absolutely not, incorrect, no thank you"
         ", that is wrong, that is not right",
-    "save": "save this, save it, save that, save this picture, save this page, note that down, make a note of this, bookmark this"
+    "save": "save this, save it, save that, note that down, make a note of this, bookmark this"
         ", keep this, remember this, write that down",
     "document": "start a document, scan a document, read a document, new document, several pages, start scanning, I have several pages"
         ", I have a document with several pages, this letter has three pages, I would like to scan a document, document mode",

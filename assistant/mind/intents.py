@@ -63,6 +63,7 @@ _REPAIR = re.compile(
     re.IGNORECASE,
 )  # fmt: skip
 _WISH = re.compile(r"no\b[\s,.!]*(?:no\b[\s,.!]*)*i (?:want|went|wanted|need|was after)\b[\s,:]*(?P<words>.*\w.*)", re.IGNORECASE)
+_ASKING = frozenset({"what", "which", "who", "where", "how", "when"})
 _QUESTION = re.compile(r"(what|which|who|when|where|how|why|is|are|does|do|can|find|tell|describe|read)\b")
 
 
@@ -174,6 +175,8 @@ def _by_key_words(text: str) -> Intent | None:
         return None  # somebody who says several sentences tells more than a command
     words = plain(text)
     said = set(words.split())
+    if len(said & _ASKING) > 1:
+        return None
     question = _QUESTION.match(words) is not None
     for name, keys, vocabulary in VOCABULARY:
         if said <= vocabulary and any(key <= said for key in keys) and (name in ASKED or not question):
