@@ -42,6 +42,10 @@ class Faulty:
         return self
 
     @property
+    def finder(self) -> Any:
+        return self
+
+    @property
     def speaker(self) -> Any:
         return self
 
@@ -56,7 +60,7 @@ class Faulty:
 
     def detect(self, photo: Photo) -> Any:
         self._fail("reader")
-        return self._engines.reader.detect(photo)
+        return self._engines.finder.detect(photo)
 
     def speak(self, text: str, speed: float) -> Iterator[Sound]:
         self._fail("speaker")

@@ -22,6 +22,7 @@ Times are those of time.monotonic().
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import shutil
 import signal
@@ -175,6 +176,20 @@ class PulseServer:
             process.kill()
             process.wait(10)
             writer.join(10)
+
+    @contextlib.contextmanager
+    def echoing(self, level: float) -> Iterator[None]:
+        """The microphone hears the loudspeaker within the block, `level` times as loud, some 50 ms late."""
+        module = self._load("module-loopback", "source=speaker.monitor", "sink=air", "latency_msec=50")
+        try:
+            inputs = json.loads(self._run("pactl", "--format=json", "list", "sink-inputs"))
+            loop = next(each["index"] for each in inputs if str(each["owner_module"]) == module)
+            self._run(
+                "pactl", "set-sink-input-volume", str(loop), str(round(65536 * level ** (1 / 3)))
+            )  # its scale is cubic
+            yield
+        finally:
+            self._run("pactl", "unload-module", module)
 
     @contextlib.contextmanager
     def frozen(self) -> Iterator[None]:

@@ -105,7 +105,10 @@ def test_words_of_command_work_at_any_time(engines: Engines) -> None:
     assert "forget everything" in scene.type("help")
     assert scene.type("What does the sign say?").startswith("NOTICE DOUBLE")
     assert scene.type("spell that").startswith("N, O, T, I, C, E. D, O, U, B, L, E.")
-    assert scene.type("what time is it") == "It is 12:00, Thursday, 1 January." or ":0" in scene.dialogue.mouth.last.sentences[0]
+    assert (
+        scene.type("what time is it") == "It is 12:00, Thursday, 1 January."
+        or ":0" in scene.dialogue.mouth.last.sentences[0]
+    )
     speed, volume = scene.dialogue.mouth.speed, scene.world.mixer.volume
     scene.type("faster")
     assert scene.dialogue.mouth.speed > speed
@@ -213,7 +216,9 @@ def test_a_button_that_is_let_go_ends_the_question(engines: Engines) -> None:
         scene.user_says("What does the sign say?", wait=False)
         if release:
             scene.world.happen(Released(scene.world.time))
-        waits.append(scene.until(lambda scene=scene: scene.state == "thinking" or scene.dialogue.mouth.saying is not None))
+        waits.append(
+            scene.until(lambda scene=scene: scene.state == "thinking" or scene.dialogue.mouth.saying is not None)
+        )
         scene.settle()
         assert PROHIBITED in scene.said()
     assert waits[0] < waits[1]
