@@ -15,12 +15,13 @@ from datetime import datetime, timedelta
 import numpy as np
 from numpy.typing import NDArray
 
-from assistant.dialogue import Dialogue, World
+from assistant.dialogue import Dialogue
 from assistant.events import DeviceBack, DeviceLost, DeviceName, Event, Finished, Made, Played
 from assistant.eyes import Photo
 from assistant.listener import Listener, ListenerOptions
 from assistant.mixer import Mixer
 from assistant.mouth import Speak
+from assistant.ports import World
 from assistant.preferences import Preferences
 from assistant.profiles import Engines
 from assistant.sound import HEARING_RATE, Sound, resample
