@@ -81,6 +81,11 @@ _QUESTION = re.compile(
     r"(what|which|who|when|where|how|why|is|are|was|were|does|do|did|has|have|can|should|would|could|shall|may|must"
     r"|find|tell|describe|read)\b"
 )
+_JUST_SAID = frozenset(
+    "this|that|it|these|those|them|this out|that out|it out|this word|that word|the word|this name|that name|the number|this number"
+    "|that number|the numbers|these numbers|the digits|the".split("|")
+)
+"""Arguments that name nothing but what is being talked of."""
 
 
 @dataclass(frozen=True)
@@ -91,8 +96,8 @@ class Intent:
     text: str
     """What was said, without the wake word and words of courtesy; of a repair the words that were meant."""
     argument: str = ""
-    """What is to be spelled or read digit by digit ("the name"; empty for what was just said); "date", "day", "month" or
-    "year" where `time` asks for one; "2" where slower, faster, louder or quieter is to be by much."""
+    """What is to be spelled or read digit by digit ("the name"; empty for what was just said). Of `time`: "date", "day", "month",
+    "year" or a day of the week; empty for the clock. Of slower, faster, louder and quieter: "2" for by much."""
 
 
 def interpret(text: str) -> Intent:
@@ -160,12 +165,6 @@ def _match(words: str) -> Intent | None:
             argument = next((group.strip() for group in match.groups() if group), "")
             return Intent(name, words, "" if argument in _JUST_SAID else argument)
     return None
-
-
-_JUST_SAID = {
-    f"{this}{word}" for this in ("this", "that", "it", "the", "these", "those", "them")
-    for word in ("", " word", " number", " numbers", " digits", " out")
-}  # fmt: skip
 
 
 def _by_clauses(text: str) -> Intent | None:

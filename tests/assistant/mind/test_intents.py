@@ -120,6 +120,7 @@ def test_a_repair_gives_the_words_that_were_meant(text: str, meant: str) -> None
         "The screen says erase everything. What do I press?", "Delete everything?", "No. Delete everything.", "Race everything.",
         "It says: forget everything.", "Delete oil.", "Read everything.", "What happens if I delete all my pictures?",
         "Is the camera off?", "Camera off?", "Which button turns the camera off?", "How do I turn off the camera on my phone?",
+        "Delete the picture.", "Delete this picture.", "Clear the table.",
         "Turn off the light.", "Shed off the camera.", "Is this camera off the shelf?", "The camera of my friend.",
         "How much do I save?", "Should I save this receipt?", "Is there a save button?", "This picture.", "Does it say save this?",
     ],
