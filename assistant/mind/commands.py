@@ -35,8 +35,8 @@ LISTS = {
     "named": "(the|his|her|their) [first|last|street|brand] "
              "(name|title|brand|author|address|street|website|email|company|product|medicine|town|city)",
     "start": "[very] (start|beginning|top)",
-    "mine": "[all] [of] (my|the|your) [own]|all",
-    "pictures": "picture|pictures|photo|photos|photograph|photographs|image|images|data|recordings|voice|history|conversations",
+    "mine": "[all] [of] (my|your) [own]|all [of] [the]",
+    "pictures": "pictures|photos|photographs|images|data|recordings|voice|history|conversations",
     "camera": "(the|your|that|this|my) camera",
     "old": "[the] (last|previous|other|earlier|former|first) [one|picture|photo|page|product|thing|time] [i showed you] [before]"
            "|[the] [one|picture|photo|page] [i showed you] [from] (before|earlier)",
@@ -377,7 +377,8 @@ TEMPLATES: dict[IntentName, str] = {
         [(start|begin|open|read|scan|do|have|make|i have|i have got|there are|there is|it is|this is|got)+] [a \
             <sheet>] [with|of|that has] <several> pages [to (read|scan)|for you|here]
         (this|it|the|my) [<sheet>] (has|is) [got] <several> (page|pages) [long]
-        [i have|scan|there is] (a|another) <sheet> [to (read|scan)]
+        (i have|i have got|there is) (a|another) <sheet> to (read|scan)
+        scan (a|another) <sheet>
         [it is|this is] a (long|longer) <sheet>
         [a] (multi|several|many|multiple) page <sheet>
         document mode

@@ -20,9 +20,8 @@ __all__ = ["Intent", "IntentName", "interpret"]
 LONGEST_COMMAND = 120
 """Characters. The longest of the samples has 60."""
 ALIKE, ALIKE_SHORT, ALIKE_QUESTION = 0.25, 0.22, 0.13
-"""Up to this `difference` words are taken for a phrase that was misheard: for what may as well be a question, for what has few
-sounds, and else. Chosen so that of the 1,749 spoken samples and 482 real questions none was wrongly taken for a command and most
-commands were found."""
+"""Up to this `difference` words are taken for a phrase that was misheard: of more than a few sounds, of few, and of what may as
+well be a question. Chosen on the spoken tuning half and 482 real questions, so that hardly a question is lost."""
 SHORT = 5.0
 """Up to this `length` words have few sounds."""
 
@@ -40,7 +39,7 @@ _BEFORE = re.compile(
     re.IGNORECASE,
 )
 _AFTER = re.compile(
-    r"[\s,.!?;…-]*\b(?:please|thank you(?: (?:very|so) much)?|thanks(?: a lot)?|for me|if you (?:can|could|would|please)|uh+|um+)"
+    r"[\s,;…-]*\b(?:please|thank you(?: (?:very|so) much)?|thanks(?: a lot)?|for me|if you (?:can|could|would|please)|uh+|um+)"
     r"[\s,.!?…]*$",
     re.IGNORECASE,
 )
@@ -82,6 +81,11 @@ _QUESTION = re.compile(
     r"(what|which|who|when|where|how|why|is|are|was|were|does|do|did|has|have|can|should|would|could|shall|may|must"
     r"|find|tell|describe|read)\b"
 )
+_JUST_SAID = frozenset(
+    "this|that|it|these|those|them|this out|that out|it out|this word|that word|the word|this name|that name|the number|this number"
+    "|that number|the numbers|these numbers|the digits|the".split("|")
+)
+"""Arguments that name nothing but what is being talked of."""
 
 
 @dataclass(frozen=True)
@@ -92,8 +96,8 @@ class Intent:
     text: str
     """What was said, without the wake word and words of courtesy; of a repair the words that were meant."""
     argument: str = ""
-    """What is to be spelled or read digit by digit ("the name"; empty for what was just said); "date", "day", "month" or
-    "year" where `time` asks for one; "2" where slower, faster, louder or quieter is to be by much."""
+    """What is to be spelled or read digit by digit ("the name"; empty for what was just said). Of `time`: "date", "day", "month",
+    "year" or a day of the week; empty for the clock. Of slower, faster, louder and quieter: "2" for by much."""
 
 
 def interpret(text: str) -> Intent:
@@ -161,12 +165,6 @@ def _match(words: str) -> Intent | None:
             argument = next((group.strip() for group in match.groups() if group), "")
             return Intent(name, words, "" if argument in _JUST_SAID else argument)
     return None
-
-
-_JUST_SAID = {
-    f"{this}{word}" for this in ("this", "that", "it", "the", "these", "those", "them")
-    for word in ("", " word", " number", " numbers", " digits", " out")
-}  # fmt: skip
 
 
 def _by_clauses(text: str) -> Intent | None:
