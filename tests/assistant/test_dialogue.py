@@ -105,10 +105,8 @@ def test_words_of_command_work_at_any_time(engines: Engines) -> None:
     assert "forget everything" in scene.type("help")
     assert scene.type("What does the sign say?").startswith("NOTICE DOUBLE")
     assert scene.type("spell that").startswith("N, O, T, I, C, E. D, O, U, B, L, E.")
-    assert (
-        scene.type("what time is it") == "It is 12:00, Thursday, 1 January."
-        or ":0" in scene.dialogue.mouth.last.sentences[0]
-    )
+    assert scene.type("what time is it").startswith("It is 12:0")
+    assert scene.type("what day is it today") == "Today is Thursday, 1 January 2026."
     speed, volume = scene.dialogue.mouth.speed, scene.world.mixer.volume
     scene.type("faster")
     assert scene.dialogue.mouth.speed > speed
