@@ -107,3 +107,15 @@ def barcodes(codes: Sequence[tuple[str, str]]) -> str:
     """Codes as (format, content); digits are parted so that they are said one by one."""
     said = [f"{name}: {' '.join(text) if text.isdigit() else text}." for name, text in codes]
     return " ".join(said)
+
+
+# Colours and light (colours.py).
+COLOUR = "It is {}."
+TWO_COLOURS = "It is mostly {}, some {}."
+DIM_LIGHT = "The light is dim, so this may be wrong."
+COLOURED_LIGHT = "Everything here has a tint, so this may be wrong."
+LIGHT = {"bright": "It is bright", "dim": "It is dim", "dark": "It is dark"}
+BRIGHTEST = {
+    "left": "brightest on the left", "right": "brightest on the right",
+    "top": "brightest at the top", "bottom": "brightest at the bottom",
+}  # fmt: skip
