@@ -164,3 +164,14 @@ PRIVACY = (
     "Everything stays on this machine. Pictures and sound are only in its memory, and nothing is written down unless you say: save this. "
     "Say forget everything, and it is gone."
 )
+
+# Colours and light (colours.py).
+COLOUR = "It is {}."
+TWO_COLOURS = "It is mostly {}, some {}."
+DIM_LIGHT = "The light is dim, so this may be wrong."
+COLOURED_LIGHT = "Everything here has a tint, so this may be wrong."
+LIGHT = {"bright": "It is bright", "dim": "It is dim", "dark": "It is dark"}
+BRIGHTEST = {
+    "left": "brightest on the left", "right": "brightest on the right",
+    "top": "brightest at the top", "bottom": "brightest at the bottom",
+}  # fmt: skip

@@ -86,5 +86,5 @@ def _compare(before: Seen | None, now: Seen) -> Answer:
     if not now.quality.usable:
         return Answer(now.quality.spoken, True, now.quality.findings[0].kind, ())
     return Answer(
-        compare(before.photo, before.page, now.photo, now.page), False, "", now.page.lines if now.page else ()
+        compare(before, now), False, "", now.page.lines if now.page else ()
     )
