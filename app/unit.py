@@ -31,6 +31,8 @@ ExecStart={command}
 {environment}\
 Restart=always
 RestartSec=2
+# Another assistant runs, which the user started: two would answer at once.
+RestartPreventExitStatus=3
 TimeoutStopSec=10
 
 # Nothing of the memory reaches the disk in a crash, and what is written is the user's alone.

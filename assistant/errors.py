@@ -41,6 +41,10 @@ class TriggerError(AssistantError):
     """A button, a pedal or a socket to talk by cannot be used."""
 
 
+class AlreadyRunningError(TriggerError):
+    """Another assistant of this account runs; two would answer at once."""
+
+
 class ServiceError(AssistantError):
     """The assistant cannot be made to start by itself."""
 

@@ -1,16 +1,24 @@
-"""Fixtures for all tests: the filled model store and the shared evaluation data; absent ones skip with a reason."""
+"""Fixtures for all tests: the filled model store, the shared evaluation data, a sound system without hardware.
+
+Absent ones skip with a reason.
+"""
 
 from __future__ import annotations
 
 import os
 import signal
+import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from app import settings
+from assistant.sound import portaudio
+from assistant.sounddevices import has_server
 from models.errors import ModelError
 from models.store import Store
+from tests.assistant import pulse as virtual
 
 SHARED_VARIABLE = "RPIQ_ASSISTANT_SHARED"
 
@@ -38,3 +46,38 @@ def shared() -> Path:
     if not folder.is_dir():
         pytest.skip(f"needs the shared evaluation data: set {SHARED_VARIABLE} to its folder")
     return folder
+
+
+@pytest.fixture(scope="session")
+def pulse_server() -> Iterator[virtual.PulseServer]:
+    """The virtual sound system; its `environment` is for programs that are to use it."""
+    reason = virtual.missing()
+    if reason:
+        pytest.skip(reason)
+    # Not pytest's own temporary folder: a socket's path may have 107 bytes at most.
+    with tempfile.TemporaryDirectory(prefix="pulse") as folder, virtual.running(Path(folder)) as server:
+        yield server
+
+
+@pytest.fixture
+def pulse(pulse_server: virtual.PulseServer) -> Iterator[virtual.PulseServer]:
+    """The virtual sound system with everything plugged in, in os.environ for this process and its children."""
+    pulse_server.plug("loudspeaker")
+    pulse_server.plug("microphone")
+    with pytest.MonkeyPatch.context() as patch:
+        for name, value in pulse_server.environment.items():
+            patch.setenv(name, value)
+        for name in ("PULSE_SINK", "PULSE_SOURCE"):
+            patch.setenv(name, "")  # so that it is as before afterwards, whatever the test sets
+            patch.delenv(name)
+        _look_again()
+        if not has_server():
+            pytest.skip("needs ALSA's way to PulseAudio (Debian: libasound2-plugins)")
+        yield pulse_server
+    _look_again()
+
+
+def _look_again() -> None:
+    """PortAudio keeps the devices that it found first."""
+    portaudio()._terminate()
+    portaudio()._initialize()

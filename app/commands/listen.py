@@ -17,12 +17,16 @@ from models.store import Store
 
 if TYPE_CHECKING:
     from app.commands import Subparsers
+    from assistant.errors import SettingsError
     from assistant.events import Event
     from assistant.ports import Camera
     from assistant.preferences import Preferences
     from assistant.profiles import Engines
     from assistant.simulation import Noted
     from assistant.triggers import Trigger
+
+ALREADY_RUNNING = 3
+"""Exit status of a second one beside it; the service is not started again after it (`app/unit.py`)."""
 
 log = logging.getLogger(__name__)
 
@@ -50,21 +54,32 @@ def register(subparsers: Subparsers) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Runs until Ctrl-C, q, or `assistant talk quit`."""
-    from dataclasses import replace
+    """Runs until Ctrl-C, q, or `assistant talk quit`. What keeps it from starting is said too: nobody may see the screen."""
+    from assistant.errors import AlreadyRunningError, AssistantError
 
+    try:
+        return _run(arguments)
+    except AssistantError as error:
+        if not arguments.simulate:
+            _say_plainly(error.spoken)
+        if isinstance(error, AlreadyRunningError):
+            complain(f"assistant: error: {error}")
+            return ALREADY_RUNNING
+        raise
+
+
+def _run(arguments: argparse.Namespace) -> int:
     from assistant.privacy import forbid_memory_dumps
 
     places = settings.read(arguments.settings)
-    preferences = settings.load(places.file)
-    if arguments.camera is not None:
-        preferences = replace(preferences, devices=replace(preferences.devices, camera=arguments.camera))
+    chosen = _Chosen(places.file, arguments.camera)
+    preferences = chosen.now
     if arguments.simulate:
         return _simulate(arguments, places, preferences)
     forbid_memory_dumps()
     engines = _engines(places, preferences)
     while True:
-        changed = _converse(places, preferences, engines)
+        changed = _converse(places, chosen, preferences, engines)
         if changed is None:
             return 0
         if (changed.profile, changed.picture_model, changed.voice.kind) != (
@@ -76,6 +91,54 @@ def run(arguments: argparse.Namespace) -> int:
         preferences = changed
 
 
+class _Chosen:
+    """The settings file, and a camera of the command line, which counts for this run and is never written into the file."""
+
+    def __init__(self, file: Path, camera: str | None) -> None:
+        """Errors: SettingsError."""
+        self._file, self._camera = file, camera
+        self._watch = settings.Watch(file)
+        self._in_file = settings.load(file)
+
+    @property
+    def now(self) -> Preferences:
+        """What is in force."""
+        return self._in_file if self._camera is None else _with_camera(self._in_file, self._camera)
+
+    def changed(self) -> Preferences | SettingsError | None:
+        """As `settings.Watch.changed`."""
+        found = self._watch.changed()
+        if found is None or isinstance(found, Exception):
+            return found
+        self._in_file = found
+        return self.now
+
+    def remember(self, preferences: Preferences) -> None:
+        """Write what the user changed by a word. Errors: SettingsError."""
+        self._in_file = _with_camera(preferences, self._in_file.devices.camera)
+        settings.save(self._file, self._in_file)
+        self._watch.changed()  # what we wrote ourselves is known
+
+
+def _with_camera(preferences: Preferences, camera: str) -> Preferences:
+    from dataclasses import replace
+
+    return replace(preferences, devices=replace(preferences.devices, camera=camera))
+
+
+def _say_plainly(text: str) -> None:
+    """With the voice that needs no model, if there is one and a loudspeaker."""
+    from assistant.errors import EngineError
+    from assistant.sound import play
+    from assistant.voice import EspeakSpeaker
+
+    try:
+        for sound in EspeakSpeaker().speak(text, 1.0):
+            play(sound)
+    except EngineError as error:
+        complain(f"assistant: this could not be said aloud: {error}")
+
+
 def _engines(places: settings.Settings, preferences: Preferences, steady: bool = False) -> Engines:
     from assistant.profiles import Engines
 
@@ -85,38 +148,34 @@ def _engines(places: settings.Settings, preferences: Preferences, steady: bool =
     )
 
 
-def _converse(places: settings.Settings, preferences: Preferences, engines: Engines) -> Preferences | None:
+def _converse(
+    places: settings.Settings, chosen: _Chosen, preferences: Preferences, engines: Engines
+) -> Preferences | None:
     """Until the user ends it, which gives None, or other devices or engines are wanted."""
-    from assistant.soundcard import SoundCard
-
     from app.saving import save
     from assistant.conversation import Conversation, Outside
     from assistant.listener import Listener, ListenerOptions
+    from assistant.soundcard import SoundCard
     from assistant.wakeword import WakeWord
 
     events: SimpleQueue[Event] = SimpleQueue()
-    chosen = preferences.listening
-    watch = settings.Watch(places.file)
-
-    def remember(now: Preferences) -> None:
-        settings.save(places.file, now)
-        watch.changed()  # what we wrote ourselves is known
-
+    hearing = preferences.listening
     listener = Listener(
-        WakeWord(chosen.wake_word) if chosen.mode == "wake" else None,
-        chosen.echo_cancellation,
-        ListenerOptions(end=chosen.end_silence_seconds),
+        WakeWord(hearing.wake_word) if hearing.mode == "wake" else None,
+        hearing.echo_cancellation,
+        ListenerOptions(end=hearing.end_silence_seconds),
     )
     card = SoundCard(listener, events.put, preferences.devices.microphone, preferences.devices.loudspeaker)
     with contextlib.ExitStack() as opened:
         card.start()
         opened.callback(card.close)
         camera = opened.enter_context(_camera(preferences.devices.camera, events.put))
-        outside = Outside(events, card.loudspeaker, camera, card.forget, save, remember, watch.changed)
+        outside = Outside(events, card.loudspeaker, camera, card.forget, save, chosen.remember, chosen.changed)
         conversation = Conversation(engines, preferences, outside)
+        # First, because it finds out whether another assistant runs.
+        _start_triggers(opened, places, preferences, events.put, lambda: {"state": conversation.dialogue.state})
         complain("getting ready: this takes some seconds")
         conversation.warm()
-        _start_triggers(opened, places, preferences, events.put, lambda: {"state": conversation.dialogue.state})
         complain("ready: say okay nabu, or press the space bar, and ask; q ends it")
         return conversation.run()
 
@@ -151,8 +210,11 @@ def _start_triggers(
     report: Callable[[Event], None],
     status: Callable[[], dict[str, object]],
 ) -> None:
-    """All that are wanted; one that cannot be used is said, and the others work."""
-    from assistant.errors import AssistantError
+    """All that are wanted; one that cannot be used is said, and the others work.
+
+    Errors: AlreadyRunningError.
+    """
+    from assistant.errors import AlreadyRunningError, AssistantError
     from assistant.events import Trouble
     from assistant.triggers.keyboard import Keyboard
     from assistant.triggers.loopback import Loopback
@@ -177,6 +239,8 @@ def _start_triggers(
         opened.callback(trigger.close)
         try:
             trigger.start(report, time.monotonic)
+        except AlreadyRunningError:
+            raise
         except AssistantError as error:
             trouble(error)
 

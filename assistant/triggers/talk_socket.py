@@ -18,7 +18,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from assistant.errors import TriggerError
+from assistant.errors import AlreadyRunningError, TriggerError
 from assistant.ports import Clock
 from assistant.triggers import Report, Status
 from assistant.triggers.orders import Desk, refusal
@@ -39,7 +39,7 @@ class TalkSocket:
         self._server: _Server | None = None
 
     def start(self, report: Report, clock: Clock) -> None:
-        """Errors: TriggerError when another assistant of this account runs, or the socket cannot be made safely."""
+        """Errors: AlreadyRunningError when another assistant of this account runs, TriggerError when no safe socket can be made."""
         try:
             self._own_folder()
             self._lock = self._locked()
@@ -83,7 +83,7 @@ class TalkSocket:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             os.close(descriptor)
-            raise TriggerError(
+            raise AlreadyRunningError(
                 "the assistant is already running for this account: use it, or end it with: assistant talk quit",
                 "I am already running. There is no need to start me twice.",
             ) from None

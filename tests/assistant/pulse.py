@@ -4,7 +4,7 @@
     air       what `PulseServer.say` plays here, the microphone hears
     mic       the microphone
 
-A test asks for the fixture `pulse` (defined in `conftest.py`): the server lives as long as the test session, listens on a socket in a
+A test asks for the fixture `pulse` (defined in `tests/conftest.py`): the server lives as long as the test session, listens on a socket in a
 temporary folder, and touches nothing of the user's own sound system. The fixture puts its address into os.environ, so
 that PortAudio in this process and all programs started from it see this server and no other. Each test finds everything
 plugged in.
@@ -87,13 +87,14 @@ class Recording:
         assert self._process.stdout is not None
         self._process.stdout.close()
 
-    def sound(self) -> Sound:
-        """All of it, at 16 kHz."""
-        return Sound(np.concatenate([np.zeros(0, np.float32), *(samples for _, samples in list(self._blocks))]), RATE)
+    def sound(self, after: float = 0.0) -> Sound:
+        """All of it, at 16 kHz, or what was heard after a moment."""
+        heard = [samples for at, samples in list(self._blocks) if at > after]
+        return Sound(np.concatenate([np.zeros(0, np.float32), *heard]), RATE)
 
-    def levels(self) -> list[tuple[float, float]]:
+    def levels(self, after: float = 0.0) -> list[tuple[float, float]]:
         """Of each 10 ms: when it was heard, to some 20 ms, and its peak, 0 to 1."""
-        return [(at, float(np.abs(samples).max(initial=0))) for at, samples in list(self._blocks)]
+        return [(at, float(np.abs(samples).max(initial=0))) for at, samples in list(self._blocks) if at > after]
 
     def last_sound(self, level: float = 0.01) -> float | None:
         """When something at least so loud was last heard; None for never."""
@@ -101,7 +102,7 @@ class Recording:
 
     def first_sound(self, level: float = 0.01, after: float = 0.0) -> float | None:
         """When something at least so loud was first heard."""
-        return min((at for at, peak in self.levels() if peak >= level and at > after), default=None)
+        return min((at for at, peak in self.levels(after) if peak >= level), default=None)
 
 
 class PulseServer:

@@ -203,3 +203,17 @@ def test_the_usual_folders_are_there_and_each_is_named_once() -> None:
     assert Path.cwd().resolve() in folders
     assert len(set(folders)) == len(folders)
     assert all(folder.is_dir() for folder in folders)
+
+
+def test_no_library_that_we_load_keeps_a_record_or_sends_one(tmp_path: Path) -> None:
+    """ONNX Runtime makes its record when it is imported, except where it finds a build machine or a test of its own."""
+    hushed = {"CI", "TF_BUILD", "GITHUB_ACTIONS", "ORT_RUNNING_UNIT_TESTS", "ORT_DISABLE_TELEMETRY"}
+    kept = {name: value for name, value in os.environ.items() if name not in hushed and not name.startswith("XDG_")}
+    script = (
+        "import assistant.ears, assistant.reader, assistant.voice, assistant.wakeword, onnxruntime, time, psutil;"
+        "onnxruntime.get_available_providers(); time.sleep(0.5);"
+        "assert psutil.Process().net_connections('inet') == []"
+    )
+    environment = {**kept, "HOME": str(tmp_path), "TMPDIR": str(tmp_path), "PYTHONPATH": str(ROOT)}
+    subprocess.run([sys.executable, "-c", script], env=environment, cwd=tmp_path, check=True)
+    assert [path for path in tmp_path.rglob("*") if path.is_file()] == []
