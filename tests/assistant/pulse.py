@@ -86,6 +86,10 @@ class Recording:
         assert self._process.stdout is not None
         self._process.stdout.close()
 
+    def blocks(self) -> list[tuple[float, NDArray[np.float32]]]:
+        """Each with the time at which it came, which is late where the machine was busy."""
+        return list(self._blocks)
+
     def sound(self) -> Sound:
         """All of it, at 16 kHz."""
         return Sound(np.concatenate([np.zeros(0, np.float32), *(samples for _, samples in list(self._blocks))]), RATE)
@@ -186,9 +190,9 @@ class PulseServer:
             self._process.send_signal(signal.SIGCONT)
 
     @contextlib.contextmanager
-    def recording(self) -> Iterator[Recording]:
-        """Record what the loudspeaker plays."""
-        command = ["parec", "--device=speaker.monitor", *_FORMAT]
+    def recording(self, sink: str = "speaker") -> Iterator[Recording]:
+        """Record what the loudspeaker plays, or what is in the air before the microphone."""
+        command = ["parec", f"--device={sink}.monitor", *_FORMAT]
         recording = Recording(
             subprocess.Popen(command, stdout=subprocess.PIPE, env={**os.environ, **self.environment}, bufsize=0)
         )
