@@ -87,6 +87,10 @@ class Recording:
         assert self._process.stdout is not None
         self._process.stdout.close()
 
+    def blocks(self) -> list[tuple[float, NDArray[np.float32]]]:
+        """Each with the time at which it came, which is late where the machine was busy."""
+        return list(self._blocks)
+
     def sound(self, after: float = 0.0) -> Sound:
         """All of it, at 16 kHz, or what was heard after a moment."""
         heard = [samples for at, samples in list(self._blocks) if at > after]
@@ -202,9 +206,9 @@ class PulseServer:
             self._process.send_signal(signal.SIGCONT)
 
     @contextlib.contextmanager
-    def recording(self) -> Iterator[Recording]:
-        """Record what the loudspeaker plays."""
-        command = ["parec", "--device=speaker.monitor", *_FORMAT]
+    def recording(self, sink: str = "speaker") -> Iterator[Recording]:
+        """Record what the loudspeaker plays, or what is in the air before the microphone."""
+        command = ["parec", f"--device={sink}.monitor", *_FORMAT]
         recording = Recording(
             subprocess.Popen(command, stdout=subprocess.PIPE, env={**os.environ, **self.environment}, bufsize=0)
         )
