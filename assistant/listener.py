@@ -16,8 +16,8 @@ from pywebrtc_audio import AudioProcessor, NoiseSuppressor
 
 from assistant.events import Event, SpeechEnded, SpeechPaused, SpeechResumed, SpeechStarted, Woken
 from assistant.sound import HEARING_RATE, Sound
+from assistant.speech import FRAME, Frame, Happening, ListenerOptions, Speech, What
 from assistant.tape import Tape, likeness
-from assistant.turns import FRAME, Frame, Happening, ListenerOptions, Turn, What
 from assistant.wakeword import WakeWord
 
 Samples = NDArray[np.float32]
@@ -60,7 +60,7 @@ class Listener:
         self._silero = _Silero()
         self._tape = Tape(self._options.longest + self._options.lead + 2 * self._options.end)
         self._played = Tape(1.0 + ECHO_SECONDS)
-        self._turn = Turn(self._options, 0, self._is_echo)
+        self._speech = Speech(self._options, 0, self._is_echo)
         self._recent: deque[Frame] = deque(maxlen=self._options.wake_frames)
         self._unjudged = np.zeros(0, np.float32)
         self._silent_since = -HEARING_RATE
@@ -109,15 +109,15 @@ class Listener:
             likely = 0.0
         frame = Frame(end, likely, playing)
         self._recent.append(frame)
-        yield from self._turn.judge(frame)
+        yield from self._speech.judge(frame)
 
     def _woken(self) -> Iterator[Happening]:
         """The wake word, and the voice that already goes on after it; what was said before is no part of it."""
         yield "woken", self._tape.end
         cut = self._tape.end - round(self._options.wake_cut * HEARING_RATE)
-        self._turn = Turn(self._options, max(0, cut), self._is_echo)
+        self._speech = Speech(self._options, max(0, cut), self._is_echo)
         for frame in self._recent:
-            yield from self._turn.judge(frame)
+            yield from self._speech.judge(frame)
 
     def _is_echo(self, first: int, last: int) -> bool:
         """Whether the tape from `first` to `last` is what the loudspeaker played a moment before."""
@@ -134,7 +134,7 @@ class Listener:
             case "resumed":
                 return SpeechResumed(at)
             case "paused":
-                self._said = Sound(self._tape.cut(self._turn.first, self._turn.last), HEARING_RATE)
+                self._said = Sound(self._tape.cut(self._speech.first, self._speech.last), HEARING_RATE)
                 return SpeechPaused(at, self._said)
             case "ended":
                 said, self._said = self._said, _NOTHING

@@ -18,13 +18,14 @@ from numpy.typing import NDArray
 from assistant.dialogue import Dialogue
 from assistant.events import DeviceBack, DeviceLost, DeviceName, Event, Finished, Made, Played
 from assistant.eyes import Photo
-from assistant.listener import Listener, ListenerOptions
+from assistant.listener import Listener
 from assistant.mixer import Mixer
 from assistant.mouth import Speak
 from assistant.ports import World
 from assistant.preferences import Preferences
 from assistant.profiles import Engines
 from assistant.sound import HEARING_RATE, Sound, resample
+from assistant.speech import ListenerOptions
 from assistant.wakeword import WakeWord
 
 STEP = 0.02

@@ -154,8 +154,9 @@ def _converse(
     """Until the user ends it, which gives None, or other devices or engines are wanted."""
     from app.saving import save
     from assistant.conversation import Conversation, Outside
-    from assistant.listener import Listener, ListenerOptions
+    from assistant.listener import Listener
     from assistant.soundcard import SoundCard
+    from assistant.speech import ListenerOptions
     from assistant.wakeword import WakeWord
 
     events: SimpleQueue[Event] = SimpleQueue()

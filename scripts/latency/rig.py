@@ -23,12 +23,13 @@ from assistant.engines import LanguageModel, Reader, Recogniser, Speaker
 from assistant.errors import CameraError
 from assistant.events import Event, Pressed, Quit, SpeechEnded, Typed
 from assistant.eyes import Photo
-from assistant.listener import Listener, ListenerOptions
+from assistant.listener import Listener
 from assistant.page import Page
 from assistant.preferences import Preferences
 from assistant.profiles import Engines
 from assistant.sound import Sound, Utterance
 from assistant.soundcard import SoundCard
+from assistant.speech import ListenerOptions
 from assistant.wakeword import WakeWord
 from scripts.latency.questions import Question, Spoken
 from scripts.latency.recording import Track, track

@@ -13,8 +13,9 @@ import pytest
 from assistant.ears import WhisperRecogniser
 from assistant.engines import Speaker
 from assistant.events import Event, SpeechEnded, SpeechPaused, SpeechResumed, SpeechStarted, Woken
-from assistant.listener import Listener, ListenerOptions
+from assistant.listener import Listener
 from assistant.sound import HEARING_RATE, load_sound, resample
+from assistant.speech import ListenerOptions
 from assistant.tape import likeness
 from assistant.voice import EspeakSpeaker, PiperSpeaker
 from assistant.wakeword import WakeWord

@@ -67,7 +67,7 @@ class Frame:
     """Whether the assistant itself may be heard."""
 
 
-class Turn:
+class Speech:
     """Where one stretch of speech begins, pauses, goes on and ends; positions are samples on the tape."""
 
     def __init__(self, options: ListenerOptions, floor: int, is_echo: Callable[[int, int], bool]) -> None:
