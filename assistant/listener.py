@@ -15,10 +15,11 @@ from numpy.typing import NDArray
 from pywebrtc_audio import AudioProcessor, NoiseSuppressor
 
 from assistant.events import Event, SpeechEnded, SpeechPaused, SpeechResumed, SpeechStarted, Woken
+from assistant.preferences import Listening
 from assistant.sound import HEARING_RATE, Sound
 from assistant.speech import FRAME, Frame, Happening, ListenerOptions, Speech, What
 from assistant.tape import Tape, likeness
-from assistant.wakeword import WakeWord
+from assistant.wakeword import SENSITIVITIES, WakeWord
 
 Samples = NDArray[np.float32]
 
@@ -53,6 +54,12 @@ class Listener:
         self._echo = AudioProcessor(HEARING_RATE, 1, echo_cancellation=True, high_pass_filter=True) if echo else None
         self._delay = ECHO_DELAY if echo else 0
         self.reset()
+
+    @classmethod
+    def chosen(cls, listening: Listening) -> Listener:
+        """One that listens as the user prefers."""
+        wake = WakeWord(listening.wake_word, SENSITIVITIES[listening.sensitivity]) if listening.mode == "wake" else None
+        return cls(wake, listening.echo_cancellation, ListenerOptions(end=listening.end_silence_seconds))
 
     def reset(self) -> None:
         """Forget all sound. What is known of the room's echo stays: it holds no sound."""

@@ -25,8 +25,6 @@ from assistant.ports import World
 from assistant.preferences import Preferences
 from assistant.profiles import Engines
 from assistant.sound import HEARING_RATE, Sound, resample
-from assistant.speech import ListenerOptions
-from assistant.wakeword import WakeWord
 
 STEP = 0.02
 """Seconds of the world between two looks at it."""
@@ -169,12 +167,7 @@ class Simulation:
         self._waiting: list[Event] = []
         self.workers = SimulatedWorkers(lambda: self.time, takes)
         self.mixer = Mixer()
-        listening = preferences.listening
-        self.listener = Listener(
-            WakeWord(listening.wake_word) if listening.mode == "wake" else None,
-            listening.echo_cancellation,
-            ListenerOptions(end=listening.end_silence_seconds),
-        )
+        self.listener = Listener.chosen(preferences.listening)
         world = World(
             loudspeaker=self.mixer,
             camera=self.camera,

@@ -156,16 +156,9 @@ def _converse(
     from assistant.conversation import Conversation, Outside
     from assistant.listener import Listener
     from assistant.soundcard import SoundCard
-    from assistant.speech import ListenerOptions
-    from assistant.wakeword import WakeWord
 
     events: SimpleQueue[Event] = SimpleQueue()
-    hearing = preferences.listening
-    listener = Listener(
-        WakeWord(hearing.wake_word) if hearing.mode == "wake" else None,
-        hearing.echo_cancellation,
-        ListenerOptions(end=hearing.end_silence_seconds),
-    )
+    listener = Listener.chosen(preferences.listening)
     card = SoundCard(listener, events.put, preferences.devices.microphone, preferences.devices.loudspeaker)
     with contextlib.ExitStack() as opened:
         card.start()
