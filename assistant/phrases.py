@@ -49,6 +49,7 @@ ALSO_OTHER_SCRIPT = "There is also writing in {} letters."
 NEEDS_EYES = (
     "I can only read text with this setup. A caregiver can add a picture model with: assistant setup --profile small."
 )
+LOOK_ALIKE = "I may have taken a letter for a digit in: {}."
 MEDICINE_END = "Check with a pharmacist."
 NOT_HEARD_WELL = "You asked: {}"
 
