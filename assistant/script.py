@@ -11,6 +11,8 @@ press / release / type TEXT  the button; words in writing
 unplug camera / plug camera  also microphone, loudspeaker
 expect parking               something said since the last `expect` contains this; `expect not …`
 # a remark
+
+Files are looked for beside the script.
 """
 
 from __future__ import annotations
@@ -21,7 +23,7 @@ from pathlib import Path
 
 import numpy as np
 
-from assistant.errors import ScriptError
+from assistant.errors import PictureError, ScriptError, SoundError
 from assistant.events import DeviceName, Pressed, Released, Typed
 from assistant.eyes import Photo, load_photo
 from assistant.simulation import Noted, Simulation
@@ -32,6 +34,9 @@ PATIENCE = 120.0
 _DEVICES: tuple[DeviceName, ...] = ("microphone", "loudspeaker", "camera")
 _NEEDS = {"camera", "say", "over", "sound", "noise", "wait", "until", "type", "unplug", "plug", "expect"}
 _ALONE = {"press", "release"}
+_STATES = ("silent", "speaking", "asleep")
+_NO_FILES = ("nothing", "covered")
+"""What a camera can see beside pictures."""
 
 
 @dataclass(frozen=True)
@@ -46,59 +51,72 @@ class Line:
 def read_script(path: Path) -> list[Line]:
     """The lines of a script.
 
-    Errors: ScriptError that names the line and what may stand there.
+    Errors: ScriptError that names each line with a mistake, and what may stand there.
     """
     try:
-        text = path.read_text("utf-8")
-    except (OSError, UnicodeDecodeError) as error:
+        text = path.read_text("utf-8-sig")
+    except OSError as error:
         raise ScriptError(
-            f"cannot read the script {path} ({error}): give a text file", "I cannot read that script."
+            f"cannot read the script {path} ({error.strerror or error}): give a text file", "I cannot read that script."
         ) from error
-    lines = []
+    except UnicodeDecodeError as error:
+        raise ScriptError(f"{path} is not UTF-8: give a text file", "I cannot read that script.") from error
+    lines, problems = [], []
     for number, written in enumerate(text.splitlines(), 1):
-        what, _, value = written.strip().partition(" ")
+        what, value = (*written.split(maxsplit=1), "", "")[:2]
         if not what or what.startswith("#"):
             continue
-        _check(path, number, what, value.strip())
         lines.append(Line(number, what, value.strip()))
+        if problem := _problem(what, value.strip(), path.parent):
+            problems.append(f"line {number}: {problem}")
+    if problems:
+        raise ScriptError(f"{path}, {'; '.join(problems)}", "The script has a mistake.")
     return lines
 
 
-def _check(path: Path, number: int, what: str, value: str) -> None:
-    problem = ""
+def _problem(what: str, value: str, folder: Path) -> str:
+    """What is wrong with a line; nothing for a good one."""
     if what not in _NEEDS | _ALONE:
-        problem = f"knows no {what!r}: use one of {', '.join(sorted(_NEEDS | _ALONE))}"
-    elif (what in _NEEDS) != bool(value):
-        problem = f"{what} needs a value" if what in _NEEDS else f"{what} stands alone"
-    elif what in ("unplug", "plug") and value not in _DEVICES:
-        problem = f"{what} needs one of {', '.join(_DEVICES)}"
-    elif what == "until" and value not in ("silent", "speaking", "asleep"):
-        problem = "until needs silent, speaking or asleep"
-    elif what in ("wait", "noise") and not all(map(_is_number, value.split())):
-        problem = f"{what} needs numbers"
-    elif what == "noise" and len(value.split()) != 2:
-        problem = "noise needs two numbers: seconds, and loudness from 0 to 1"
-    if problem:
-        raise ScriptError(f"{path}, line {number}: {problem}", "The script has a mistake.")
+        return f"knows no {what!r}: use one of {', '.join(sorted(_NEEDS | _ALONE))}"
+    if what in _NEEDS and not value:
+        return f"{what} needs a value"
+    if what in _ALONE and value:
+        return f"{what} stands alone"
+    match what:
+        case "camera" | "sound" if value not in _NO_FILES and not (folder / value).is_file():
+            return f"there is no file {folder / value}"
+        case "unplug" | "plug" if value not in _DEVICES:
+            return f"{what} needs one of {', '.join(_DEVICES)}"
+        case "until" if value not in _STATES:
+            return f"until needs one of {', '.join(_STATES)}"
+        case "wait" if not _are_numbers(value, 3600):
+            return "wait needs a number of seconds, at most 3600"
+        case "noise" if not _are_numbers(value, 3600, 1):
+            return "noise needs two numbers: seconds, and loudness from 0 to 1"
+        case "expect" if value == "not":
+            return "expect not needs the words that are not to be said"
+    return ""
 
 
-def _is_number(text: str) -> bool:
+def _are_numbers(text: str, *most: float) -> bool:
+    """Whether `text` is one number for each of `most`, and none is larger or negative."""
     try:
-        return 0 <= float(text) <= 3600
+        found = [float(part) for part in text.split()]
     except ValueError:
         return False
+    return len(found) == len(most) and all(0 <= each <= limit for each, limit in zip(found, most, strict=True))
 
 
 class Player:
     """Plays scripts in one simulation."""
 
     def __init__(
-        self, simulation: Simulation, user: Callable[[str], Iterator[Sound]], folder: Path, seed: int = 0
+        self, simulation: Simulation, user: Callable[[str], Iterator[Sound]], script: Path, seed: int = 0
     ) -> None:
-        """`user`: the voice of the one who asks; `folder`: where the files of the script lie."""
+        """`user`: the voice of the one who asks; `script`: beside which the files lie."""
         self._simulation = simulation
         self._user = user
-        self._folder = folder
+        self._script, self._folder = script, script.parent
         self._random = np.random.default_rng(seed)
         self.said: list[str] = []
         """Since the last `expect`."""
@@ -109,9 +127,15 @@ class Player:
             self.said.append(noted.text)
 
     def play(self, lines: list[Line]) -> Iterator[str]:
-        """Play all lines; what was expected and did not come is given out."""
+        """Play all lines; what was expected and did not come is given out.
+
+        Errors: ScriptError when a picture or a recording cannot be used.
+        """
         for line in lines:
-            missed = self._play(line)
+            try:
+                missed = self._play(line)
+            except (PictureError, SoundError) as error:
+                raise ScriptError(f"{self._script}, line {line.number}: {error}", error.spoken) from error
             if missed:
                 yield f"line {line.number}: {missed}"
 

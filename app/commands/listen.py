@@ -257,7 +257,7 @@ def _simulate(arguments: argparse.Namespace, places: settings.Settings, preferen
             say(f"{each.at:8.2f}  {each.kind:<8} {each.text}")
 
     simulation = Simulation(engines, voice(engines), preferences, note=note)
-    player = Player(simulation, lambda text: engines.speaker.speak(text, 1.0), arguments.simulate.parent)
+    player = Player(simulation, lambda text: engines.speaker.speak(text, 1.0), arguments.simulate)
     simulation.dialogue.say("Ready.")
     missed = list(player.play(lines))
     if arguments.json:

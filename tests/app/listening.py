@@ -12,6 +12,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -201,8 +202,12 @@ class Listening:
         self._server.say(self._user.voice(words))
         return time.monotonic()
 
+    def saying(self, words: str) -> AbstractContextManager[float]:
+        """Say something meanwhile; cut off at the end of the block."""
+        return self._server.saying(self._user.voice(words))
+
     def kill(self) -> None:
-        """SIGKILL, to it and to all that it started."""
+        """SIGKILL."""
         self.process.send_signal(signal.SIGKILL)
         self._over()
 
