@@ -55,9 +55,9 @@ MOST_REVERSALS = 1
 SURE_LOOKS = 2
 """Looks in a row that must ask for the same before it is said."""
 
-EDGE = 0.015
+EDGE_ACROSS, EDGE_DOWN = 0.015, 0.04
 """A line that ends nearer to the edge than this share of that side is cut, or will be with the next breath."""
-CONTINUES = 0.8
+CONTINUES = 1.5
 """A line nearer to the upper or lower edge than this many heights of the writing is thought to be followed by another."""
 CUT_EXTENT = 0.12
 """Share of the text's extent along an edge that is cut there, from which the camera has to move."""
@@ -141,7 +141,7 @@ class Guide:
         if kind != "got it" and (since < wait or (kind == last and self._repeats >= MOST_REPEATS)):
             return None
         self._repeats = self._repeats + 1 if kind == last else 1
-        self._reversals += _OPPOSITE.get(kind) == last
+        self._reversals += last is not None and _OPPOSITE.get(kind) == last
         if kind in ("dark", "nothing"):
             self._once |= {kind}
         self.done = kind == "got it"
@@ -153,7 +153,7 @@ def cut_sides(photo: Photo, boxes: Sequence[Box]) -> dict[Side, float]:
     """The edges at which text is cut, each with the share of the text's extent along it that is."""
     around = Box.around(boxes)
     letters = statistics.median(min(box.width, box.height) for box in boxes)
-    across, down = EDGE * photo.width, EDGE * photo.height
+    across, down = EDGE_ACROSS * photo.width, EDGE_DOWN * photo.height
     beyond = max(down, CONTINUES * letters)
     at: dict[Side, tuple[list[int], int]] = {
         "top": ([box.width for box in boxes if box.top < beyond], around.width),

@@ -25,12 +25,15 @@ MOST_SHIFT = 0.04
 """Shift of the whole that passes for a shaking hand, in longest sides."""
 STRUCTURE = 6.0
 """Spread (standard deviation, grey levels) from which a square shows something: noise of a dim frame has 3."""
-ALIKE = 0.9
-"""Least correlation of each square that shows something."""
+ALIKE = 0.94
+"""Least correlation of each square that shows something. Chosen on every second evaluation picture laid on a desk: no other
+picture passed, and of 52 and 51 copies with four other letters in one line 2 and 1 did (chosen on, held out), of 51 and 49
+with a single other letter 10 and 11; of hand-held copies of the same 25 and 27 of 28 passed. At 0.9: 4 and 4, 20 and 18, 27
+and 28."""
 
 
 def same_scene(a: Photo, b: Photo) -> bool:
-    """Whether `a` and `b`, frames of one camera, show the same thing in the same place (about 6 ms on one core)."""
+    """Whether `a` and `b`, frames of one camera, show the same thing in the same place (about 8 ms on one core)."""
     if a.pixels.shape != b.pixels.shape:
         return False
     return likeness(a, b) >= ALIKE
@@ -52,17 +55,36 @@ def likeness(a: Photo, b: Photo) -> float:
     right, down = shift
     height, width = first.shape
     placed = np.array([[1, 0, -right], [0, 1, -down]], np.float32)
-    moved = cv2.warpAffine(second, placed, (width, height), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+    back = cv2.warpAffine(second, placed, (width, height), borderMode=cv2.BORDER_REPLICATE).astype(
+        np.float32, copy=False
+    )
     # Squares at the frame, of which a part may have left it, are not compared.
     left, top = REACH + int(np.ceil(abs(right))), REACH + int(np.ceil(abs(down)))
+    inner = (slice(top, height - top), slice(left, width - left))
+    spread, alike = _squares(first[inner], back[inner])
     worst = 1.0
-    for y in range(top, height - top - BLOCK + 1, BLOCK):
-        for x in range(left, width - left - BLOCK + 1, BLOCK):
+    for place in np.argsort(alike, axis=None):
+        row, column = divmod(int(place), alike.shape[1])
+        if alike[row, column] >= worst:
+            break  # to search can only find more likeness
+        if spread[row, column] >= STRUCTURE:
+            y, x = top + BLOCK * row, left + BLOCK * column
+            around = back[y - REACH : y + BLOCK + REACH, x - REACH : x + BLOCK + REACH]
             square = first[y : y + BLOCK, x : x + BLOCK]
-            around = moved[y - REACH : y + BLOCK + REACH, x - REACH : x + BLOCK + REACH]
-            if max(_spread(square), _spread(around[REACH:-REACH, REACH:-REACH])) >= STRUCTURE:
-                worst = min(worst, float(cv2.matchTemplate(around, square, cv2.TM_CCOEFF_NORMED).max()))
+            worst = min(worst, _peak(cv2.matchTemplate(around, square, cv2.TM_CCOEFF_NORMED)))
     return worst
+
+
+def _squares(first: Grey, second: Grey) -> tuple[Grey, Grey]:
+    """For each square the larger of both spreads (standard deviations), and the correlation in place; `[rows, columns]`."""
+    rows, columns = first.shape[0] // BLOCK, first.shape[1] // BLOCK
+    parts = []
+    for grey in (first, second):
+        part = grey[: rows * BLOCK, : columns * BLOCK].reshape(rows, BLOCK, columns, BLOCK)
+        parts.append(part - part.mean(axis=(1, 3), keepdims=True))
+    spreads = [np.sqrt((part * part).mean(axis=(1, 3))) for part in parts]
+    both = np.maximum(spreads[0] * spreads[1], 1e-6)
+    return np.maximum(*spreads), (parts[0] * parts[1]).mean(axis=(1, 3)) / both
 
 
 def _small(photo: Photo) -> Grey:
@@ -73,12 +95,22 @@ def _small(photo: Photo) -> Grey:
     return cv2.GaussianBlur(small, (0, 0), 0.8).astype(np.float32, copy=False)
 
 
-def _spread(values: NDArray[Any]) -> float:
-    return float(cv2.meanStdDev(values)[1][0, 0])
+def _peak(values: NDArray[Any]) -> float:
+    """The highest correlation, also between two places: half a pixel aside costs fine print a tenth of it."""
+    _, highest, _, (x, y) = cv2.minMaxLoc(values)
+    peak = highest
+    for line, at in ((values[y], x), (values[:, x], y)):
+        if 0 < at < len(line) - 1:
+            before, after = float(line[at - 1]), float(line[at + 1])
+            curve = before - 2 * highest + after
+            peak -= (before - after) ** 2 / (8 * curve) if curve < 0 else 0.0
+    return min(peak, 1.0)
 
 
 def _shift(first: Grey, second: Grey) -> tuple[float, float] | None:
     """By how many pixels (right, down) `second` lies away from `first`; None where that is more than a hand shakes."""
+    if max(float(first.std()), float(second.std())) < STRUCTURE / 2:
+        return 0.0, 0.0  # nothing is there by which a movement could be told
     window = cv2.createHanningWindow(first.shape[::-1], cv2.CV_32F)
     (right, down), _ = cv2.phaseCorrelate(first - first.mean(), second - second.mean(), window)
     if max(abs(right), abs(down)) > MOST_SHIFT * max(first.shape):
