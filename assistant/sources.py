@@ -339,9 +339,12 @@ class _FilmCapture:
         self._capture = film.start()
         rate = self._capture.get(cv2.CAP_PROP_FPS)
         self._pause = 1 / rate if 1 <= rate <= 120 else 0.1
+        self._due = time.monotonic()
 
     def grab(self) -> bool:
-        time.sleep(self._pause)
+        now = time.monotonic()
+        self._due = max(self._due + self._pause, now - self._pause)  # at its own pace, without haste after a delay
+        time.sleep(max(self._due - now, 0.0))
         if self._capture.grab():
             return True
         self._capture.release()
