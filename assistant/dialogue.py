@@ -399,7 +399,7 @@ class Dialogue:
         if turn.given:
             return
         self.lookout.watch(True)
-        turn.looked = turn.looked or self.pages.open or self.lookout.settle()
+        turn.looked = turn.looked or self.pages.open or self.lookout.settle(anew=intent.name == "compare")
         if not turn.looked:
             if "frame" not in self.timers:
                 self.timers.set("frame", 0.1)

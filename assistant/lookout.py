@@ -48,18 +48,26 @@ class Lookout:
         """Keep the camera's frames, or forget them."""
         self._camera.watch(on)
 
-    def begin(self) -> bool:
-        """Look at what is there now, unless it is what was looked at already; False while the camera has no frame."""
+    def begin(self, anew: bool = False) -> bool:
+        """Look at what is there now, unless it is what was looked at already; False while the camera has no frame.
+
+        anew: also then, because a single figure may have changed, which two frames do not show for sure.
+        """
         photo = self._present()
         if photo is None:
             return False
+        if anew:
+            self.use(photo)
+            return True
         known = self._photo or (self.seen.photo if self.seen else None)
         if known is None or not same_scene(known, photo):
             self.use(photo)
         return True
 
-    def settle(self) -> bool:
+    def settle(self, anew: bool = False) -> bool:
         """As `begin`, at the end of the question: what was read while it was asked is good enough."""
+        if anew:
+            return self.begin(anew)
         fresh = self._clock() - self._taken < FRESH_SECONDS
         if fresh and (
             self.busy or (self.seen and self.seen.quality.usable and self.seen.page and self.seen.page.lines)
