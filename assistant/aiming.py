@@ -65,7 +65,7 @@ class Aiming:
 
     def _find(self, photo: Photo) -> Iterator[object]:
         # In a picture that shows nothing there is nothing to find, and no model is asked.
-        yield photo, self._engines.reader.detect(photo) if gate.judge(photo).usable else []
+        yield photo, self._engines.finder.detect(photo) if gate.judge(photo).usable else []
 
     def made(self, event: Made) -> bool:
         """A frame was looked at; False when it is not ours."""

@@ -15,14 +15,14 @@ from queue import Empty, SimpleQueue
 import psutil
 
 from assistant.ask import Seen
-from assistant.dialogue import Dialogue, World
+from assistant.dialogue import Dialogue
 from assistant.errors import AssistantError, EngineError
 from assistant.events import Event, Quit
 from assistant.eyes import Photo
 from assistant.gate import REFUSALS
 from assistant.mouth import Speak
 from assistant.phrases import ALL_RIGHT, GONE_WRONG, HEARD_NOTHING, NO_PICTURE, READY, STILL_WORKING, TOOK_TOO_LONG
-from assistant.ports import Camera, Loudspeaker
+from assistant.ports import Camera, Loudspeaker, World
 from assistant.preferences import Preferences
 from assistant.profiles import EVERYDAY, Engines
 from assistant.pronounce import as_spoken

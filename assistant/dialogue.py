@@ -9,8 +9,6 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
-from datetime import datetime
 from typing import Literal
 
 from assistant import phrases
@@ -40,13 +38,15 @@ from assistant.mind.grounding import Answer
 from assistant.mind.intents import Intent, interpret
 from assistant.mind.question import sounds_meant
 from assistant.mouth import Kind, Mouth, Speak
-from assistant.orders import ORDERS, PAGE_SECONDS
-from assistant.ports import Camera, Clock, Loudspeaker, Workers
+from assistant.orders import ORDERS
+from assistant.pages import AIM_SECONDS, Pages
+from assistant.ports import World
 from assistant.preferences import Preferences
 from assistant.profiles import Engines
-from assistant.reading import sentences_of, shortened
+from assistant.reading import shortened
 from assistant.replies import ABOUT_PICTURES, reply, whole
 from assistant.sound import Sound, Utterance
+from assistant.timers import Timers
 from assistant.turn import Turn
 
 State = Literal["asleep", "attending", "hearing", "thinking", "speaking"]
@@ -65,10 +65,6 @@ FRAME_SECONDS = 2.0
 """The longest wait for a picture from a camera that works."""
 KEPT_SECONDS = 600.0
 """After this time without a word, pictures, answers and pages are forgotten."""
-AIM_EVERY = 0.4
-"""Seconds between two frames that are looked at while somebody aims."""
-AIM_SECONDS = 20.0
-"""How long somebody is helped to aim after a bad picture."""
 MOST_TRIES = 2
 """Better pictures that are asked for before it is left at what was said."""
 DROWNED = 0.4
@@ -78,26 +74,6 @@ DESTRUCTIVE = ("forget", "camera_off")
 """What is asked back when it was not heard well."""
 
 log = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True)
-class World:
-    """Everything around the conversation."""
-
-    loudspeaker: Loudspeaker
-    camera: Camera
-    workers: Workers
-    clock: Clock
-    now: Callable[[], datetime]
-    """Time of day."""
-    battery: Callable[[], tuple[int, bool] | None]
-    """Percent, and whether it is being charged; None without a battery."""
-    save: Callable[[Seen, str], str]
-    """Writes a picture and the words about it to the disk, because the user said so; returns the folder's name."""
-    remember: Callable[[float, float], None]
-    """Speed and volume of the voice were changed by a word, and are to stay so."""
-    forget: Callable[[], None]
-    """Have the microphone's side forget all sound."""
 
 
 class Dialogue:
@@ -121,8 +97,8 @@ class Dialogue:
         self.state: State = "asleep"
         self.mouth = Mouth(speak, world.loudspeaker, world.workers, preferences.voice.speed, note)
         self.lookout = Lookout(world.camera, world.workers, world.clock, lambda photo: look(photo, engines))
-        self.aiming = Aiming(world.camera, world.workers, engines)
-        self._timers: dict[str, float] = {}
+        self.pages = Pages(self, Aiming(world.camera, world.workers, engines))
+        self.timers = Timers(world.clock)
         self._lost: dict[DeviceName, str] = {}
         self.camera_on = True
         self._released = False
@@ -138,18 +114,11 @@ class Dialogue:
         """Questions and answers, for what refers to them."""
         self.asked_back: Intent | None = None
         """What the user is asked to confirm."""
-        self._aimed_for: Turn | None = None
-        """What a better picture is wanted for."""
-        self.document = False
-        """Pages are being read: what is asked is asked about them."""
-        self.pages: list[Seen] = []
-        self._page_wanted = False
-        """The picture being looked at is a page."""
         self._later: list[str] = []
         """What is to be said when the user has finished speaking."""
         self.called = False
         """The user has just called the assistant."""
-        self._attend_until = self._frame_until = 0.0
+        self._attend_left = self._frame_until = 0.0
         self.use(preferences)
 
     # What happens
@@ -173,17 +142,15 @@ class Dialogue:
     @property
     def deadline(self) -> float | None:
         """When `tick` wants to be called next."""
-        return min(self._timers.values(), default=None)
+        return self.timers.next
 
     def tick(self) -> None:
         """Time has passed."""
-        now = self.world.clock()
-        for name in [name for name, at in self._timers.items() if at <= now]:
-            if self._timers.pop(name, None) is not None:
-                try:
-                    self._ring(name)
-                except Exception as error:
-                    self._fail(error)
+        for name in self.timers.due():
+            try:
+                self._ring(name)
+            except Exception as error:
+                self._fail(error)
         self._settle()
 
     def say(self, text: str) -> None:
@@ -234,7 +201,7 @@ class Dialogue:
     def _ring(self, name: str) -> None:
         """A wait is over."""
         match name:
-            case "attend":
+            case "attending":
                 self._give_up_waiting()
             case "hearing":
                 self._drop(self._coming)
@@ -243,20 +210,19 @@ class Dialogue:
             case "life":
                 if self.state == "thinking":
                     self.mouth.notice(phrases.STILL_WORKING)
-                self.set_timer("life", 2 * LIFE_SECONDS)
+                self.timers.set("life", 2 * LIFE_SECONDS)
             case "limit":
-                self._drop(self._turn)
-                self._turn = None
+                self._drop_all()
                 self.answer(phrases.TOOK_TOO_LONG)
             case "frame":
                 self._wait_for_frame()
             case "aim":
-                self._aim()
+                self.pages.step()
             case "keep":
                 if self.state in ("asleep", "attending"):
                     self.forget()
                 else:
-                    self.set_timer("keep", LIMIT_SECONDS)
+                    self.timers.set("keep", LIMIT_SECONDS)
 
     # Listening
 
@@ -272,7 +238,7 @@ class Dialogue:
         self.mouth.signal("listening")
         self.lookout.watch(self.camera_on)
         self.called = True
-        self.set_timer("attend", ATTEND_SECONDS)
+        self.timers.set("attending", ATTEND_SECONDS)
         self.become("attending")
 
     def _start_hearing(self) -> None:
@@ -282,13 +248,13 @@ class Dialogue:
             self.called = False
         if self.mouth.saying is not None:
             self.mouth.pause()
-        self._attend_until = self._timers.pop("attend", 0.0)
-        self.set_timer("hearing", HEARING_SECONDS)
+        self._attend_left = self.timers.clear("attending")
+        self.timers.set("hearing", HEARING_SECONDS)
         self.become("hearing")
         if self.camera_on and self._ahead:
             self.lookout.watch(True)
             if not self.lookout.begin():
-                self.set_timer("frame", 0.1)
+                self.timers.set("frame", 0.1)
                 self._frame_until = self.world.clock() + FRAME_SECONDS
 
     def _pause_hearing(self, sound: Sound) -> None:
@@ -305,7 +271,7 @@ class Dialogue:
         if self.state != "hearing":
             return
         self._released = False
-        self._clear("hearing")
+        self.timers.clear("hearing")
         turn, self._coming = self._coming or self._hear(sound), None
         self.mouth.signal("thinking")
         turn.committed = True
@@ -338,7 +304,7 @@ class Dialogue:
         self.become("speaking")
 
     def _sleep(self) -> None:
-        self._clear("attend")
+        self.timers.clear("attending")
         self.called = False
         self.lookout.watch(False)
         self.become("asleep")
@@ -383,7 +349,7 @@ class Dialogue:
             return False
         self._drop(self._turn)
         self._turn = turn
-        self.set_timer("keep", KEPT_SECONDS)
+        self.timers.set("keep", KEPT_SECONDS)
         if intent.name in DESTRUCTIVE and utterance.confidence < self.preferences.answers.confirm_below:
             self._turn = None
             self.asked_back = intent
@@ -405,10 +371,9 @@ class Dialogue:
         """There was a voice or a noise, but nothing to do."""
         self._end_waiting()
         if self.mouth.saying is not None and not self.mouth.held:
-            if (
-                turn.utterance and turn.utterance.text
-            ):  # perhaps a word of command, drowned in the assistant's own voice
-                self.set_timer("attend", AGAIN_SECONDS)
+            # Perhaps a word of command, drowned in the assistant's own voice.
+            if turn.utterance and turn.utterance.text:
+                self.timers.set("attending", AGAIN_SECONDS)
                 self.become("attending")
             else:
                 self._go_on_speaking()
@@ -417,8 +382,8 @@ class Dialogue:
             self.become("thinking")
         elif turn.called and turn.committed:
             self.answer(phrases.HEARD_NOTHING)
-        elif self._attend_until > self.world.clock():
-            self._timers["attend"] = self._attend_until
+        elif self._attend_left > 0:
+            self.timers.set("attending", self._attend_left)
             self.become("attending")
         else:
             self._sleep()
@@ -434,10 +399,10 @@ class Dialogue:
         if turn.given:
             return
         self.lookout.watch(True)
-        turn.looked = turn.looked or self.document or self.lookout.settle()
+        turn.looked = turn.looked or self.pages.open or self.lookout.settle()
         if not turn.looked:
-            if "frame" not in self._timers:
-                self.set_timer("frame", 0.1)
+            if "frame" not in self.timers:
+                self.timers.set("frame", 0.1)
                 self._frame_until = self.world.clock() + FRAME_SECONDS
             return
         if self.lookout.busy or self.lookout.seen is None:
@@ -451,7 +416,7 @@ class Dialogue:
             if turn is not None:
                 turn.looked = True
         elif self.world.clock() < self._frame_until:
-            self.set_timer("frame", 0.1)
+            self.timers.set("frame", 0.1)
         elif turn is not None and self.state == "thinking":
             self._finish(turn, phrases.NO_PICTURE)
 
@@ -461,7 +426,7 @@ class Dialogue:
         if turn.thinking is not None:
             self.world.workers.cancel(turn.thinking)
         engines, history = self._engines, tuple(self.history)
-        before, pages = self.lookout.earlier(seen), tuple(self.pages)
+        before, pages = self.lookout.earlier(seen), tuple(self.pages.kept)
         turn.seen, turn.parts, turn.given, turn.complete = seen, [], 0, False
         turn.thinking = self.world.workers.start("answer", lambda: reply(intent, seen, before, pages, engines, history))
 
@@ -498,13 +463,19 @@ class Dialogue:
         if seen.quality.usable:
             self.lookout.note_answered(seen)
         elif abstained and turn.tries < MOST_TRIES:
-            self.start_aiming(turn, AIM_SECONDS)
+            self.pages.aim(turn, AIM_SECONDS)
 
     def _finish(self, turn: Turn, text: str) -> None:
         """An answer that needs no thought."""
         self._drop(turn)
         self._turn = None
         self.answer(text)
+
+    def retry(self, turn: Turn) -> None:
+        """Answer `turn` once more, from the picture that is being looked at now."""
+        self._turn = Turn(None, True, True, turn.utterance, turn.intent, looked=True, tries=turn.tries + 1)
+        self.become("thinking")
+        self._begin_waiting()
 
     def answer(self, *sentences: str) -> None:
         self._end_waiting()
@@ -537,9 +508,7 @@ class Dialogue:
             return
         if self.lookout.made(event):
             self._looked()
-        elif self.aiming.made(event):
-            self._directed()
-        else:
+        elif not self.pages.made(event):
             for turn in self._turns():
                 if event.task == turn.hearing and isinstance(event.piece, Utterance):
                     turn.utterance = event.piece
@@ -552,7 +521,7 @@ class Dialogue:
                         self.mouth.prepare(event.piece.text)
 
     def _finished(self, event: Finished) -> None:
-        if self.mouth.finished(event) or self.aiming.finished(event) or self._look_finished(event):
+        if self.mouth.finished(event) or self.pages.finished(event) or self._look_finished(event):
             return
         for turn in self._turns():
             if event.task not in (turn.hearing, turn.thinking):
@@ -567,7 +536,7 @@ class Dialogue:
         try:
             return self.lookout.finished(event)
         except Exception:
-            if self._turn is not None or self._page_wanted:
+            if self._turn is not None or self.pages.waiting:
                 raise
             # Nobody asked yet. Who asks will have it looked at again, and hear of it if it fails again.
             log.exception("a picture could not be looked at ahead of a question")
@@ -575,59 +544,9 @@ class Dialogue:
 
     def _looked(self) -> None:
         """A picture was looked at."""
-        if self._page_wanted:
-            self._read_page()
+        self.pages.looked()
         for turn in self._turns():
             self._take(turn)
-
-    # Aiming the camera
-
-    def start_aiming(self, turn: Turn | None, limit: float) -> None:
-        """Help to get a better picture, with which `turn` is answered; without one, of the next page."""
-        self._aimed_for = turn
-        self.lookout.watch(True)
-        self.aiming.start(self.world.clock(), limit, self.pages[-1].photo if turn is None and self.pages else None)
-        self.set_timer("aim", AIM_EVERY)
-
-    def _aim(self) -> None:
-        if not self.aiming.on or not self.camera_on:
-            return
-        if self.mouth.saying is None and self.state not in ("hearing", "thinking"):
-            self.aiming.step(self.world.clock())
-        self.set_timer("aim", AIM_EVERY)
-
-    def _directed(self) -> None:
-        direction, photo = self.aiming.direction, self.aiming.photo
-        if direction is None or self.state in ("hearing", "thinking") or photo is None:
-            return
-        if not direction.capture:
-            if self.mouth.saying is None:
-                self.say(direction.words)
-            return
-        self.aiming.stop()
-        self.mouth.signal("capture")
-        turn, self._aimed_for = self._aimed_for, None
-        self.lookout.use(photo)
-        if turn is not None and turn.intent is not None:
-            self._turn = Turn(None, True, True, turn.utterance, turn.intent, looked=True, tries=turn.tries + 1)
-            self.become("thinking")
-            self._begin_waiting()
-        else:
-            self._page_wanted = True
-
-    def _read_page(self) -> None:
-        """A page of a document was looked at: it is kept and read."""
-        self._page_wanted = False
-        seen = self.lookout.seen
-        if seen is None or seen.page is None or not seen.quality.usable:
-            self.say(seen.quality.spoken if seen else phrases.NO_PICTURE)
-        else:
-            self.pages.append(seen)
-            self.mouth.say(
-                [phrases.PAGE.format(len(self.pages)), *sentences_of(seen.page), phrases.NEXT_PAGE], "reading"
-            )
-            self.speaking()
-        self.start_aiming(None, PAGE_SECONDS)
 
     # Orders
 
@@ -654,10 +573,9 @@ class Dialogue:
     def stop(self) -> None:
         """Silence, and nothing of what was asked goes on."""
         self.mouth.stop()
-        self.aiming.stop()
+        self.pages.stop()
         self._drop_all()
-        self.asked_back = self._aimed_for = None
-        self._page_wanted = self.document = False
+        self.asked_back = None
         self._end_waiting()
         self._rest()
 
@@ -666,22 +584,13 @@ class Dialogue:
         self._drop_all()
         self.mouth.forget()
         self.lookout.forget()
+        self.pages.forget()
         self.world.forget()
-        self.aiming.stop()
-        self.given_last = self.asked_back = self._aimed_for = None
-        self.document = self._page_wanted = False
-        self.pages, self.history, self._later = [], [], []
-        self._timers.clear()
+        self.given_last = self.asked_back = None
+        self.history, self._later = [], []
+        self.timers.clear_all()
         self.called = False
         self.become("asleep")
-
-    def next_page(self) -> None:
-        if not self.camera_on:
-            self.answer(phrases.CAMERA_IS_OFF)
-            return
-        self.document = True
-        self.answer(phrases.NEXT_PAGE if self.pages else phrases.SHOW_THE_PAGE)
-        self.start_aiming(None, PAGE_SECONDS)
 
     # Devices
 
@@ -693,7 +602,7 @@ class Dialogue:
         if device == "microphone" and self.state in ("hearing", "attending"):
             self._drop(self._coming)
             self._coming = None
-            self._clear("hearing")
+            self.timers.clear("hearing")
             if self.mouth.saying is not None:
                 self.mouth.resume()
             self.become("speaking")
@@ -744,31 +653,26 @@ class Dialogue:
         """Nothing is to be done: a question may follow at once, later only after the wake word."""
         self._end_waiting()
         follow_up = self.preferences.listening.follow_up_seconds
-        if not self.aiming.on and (self.preferences.listening.mode == "always" or follow_up <= 0):
+        helping = self.pages.left()
+        if not helping and (self.preferences.listening.mode == "always" or follow_up <= 0):
             self._sleep()
         else:
             self.called = False
-            self.set_timer("attend", max(follow_up, self.aiming.left(self.world.clock())))
+            self.timers.set("attending", max(follow_up, helping))
             self.become("attending")
 
     def _begin_waiting(self) -> None:
         limit = EYE_LIMIT_SECONDS if self._engines.sees else LIMIT_SECONDS
-        self.set_timer("life", LIFE_SECONDS)
-        self.set_timer("limit", limit)
+        self.timers.set("life", LIFE_SECONDS)
+        self.timers.set("limit", limit)
 
     def _end_waiting(self) -> None:
-        for name in ("life", "limit", "frame"):
-            self._clear(name)
-
-    def set_timer(self, name: str, seconds: float) -> None:
-        self._timers[name] = self.world.clock() + seconds
-
-    def _clear(self, name: str) -> None:
-        self._timers.pop(name, None)
+        self.timers.clear("life", "limit", "frame")
 
     def become(self, state: State) -> None:
         if state != self.state:
             self.state = state
             self._note("state", state)
-        if state != "attending":
-            self._clear("attend")
+        for waiting in ("attending", "hearing"):
+            if state != waiting:
+                self.timers.clear(waiting)

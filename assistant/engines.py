@@ -7,7 +7,7 @@ from typing import Literal, Protocol
 
 from assistant.barcode import Barcode
 from assistant.eyes import Photo
-from assistant.page import Page
+from assistant.page import Box, Page
 from assistant.sound import Sound, Utterance
 
 
@@ -30,6 +30,13 @@ class Reader(Protocol):
 
     def read(self, photo: Photo) -> Page:
         """Everything written in `photo`, in reading order, whichever way up it is."""
+
+
+class TextFinder(Protocol):
+    """Detection of text alone, quick enough to aim a camera by."""
+
+    def detect(self, photo: Photo) -> list[Box]:
+        """Where text lies, a box for each line, in pixels of `photo`; unread, so upside down does not matter."""
 
 
 class BarcodeReader(Protocol):

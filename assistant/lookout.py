@@ -78,6 +78,11 @@ class Lookout:
         self._photo, self._taken = photo, self._clock()
         self._task = self._workers.start("look", work)
 
+    def discard(self) -> None:
+        """What was seen last is not good enough: the next question is answered from a new picture."""
+        self.leave_off()
+        self.seen = None
+
     def note_answered(self, seen: Seen) -> None:
         """An answer was given from this picture: a later one may be compared with it."""
         if self._answered and _same_text(self._answered[-1], seen):

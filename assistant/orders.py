@@ -13,6 +13,7 @@ from assistant import phrases
 from assistant.ask import ground
 from assistant.mind.intents import Intent
 from assistant.mind.question import understand
+from assistant.pages import PAGE_SECONDS
 from assistant.preferences import FASTEST, SLOWEST
 from assistant.reading import number_by_number, position, printed_words, shortened, spelled
 from assistant.sound import Utterance
@@ -23,8 +24,6 @@ if TYPE_CHECKING:
 
 PAUSED_SECONDS = 300.0
 """How long a reading that was paused is kept."""
-PAGE_SECONDS = 60.0
-"""How long somebody is helped to aim at what was announced."""
 SPEED_STEP, VOLUME_STEP = 0.25, 0.15
 
 
@@ -44,7 +43,7 @@ def pause(dialogue: Dialogue, _: Intent) -> None:
     dialogue.mouth.pause(held=True)
     dialogue.mouth.signal("done")
     dialogue.called = False
-    dialogue.set_timer("attend", PAUSED_SECONDS)
+    dialogue.timers.set("attending", PAUSED_SECONDS)
     dialogue.become("attending")
 
 
@@ -82,8 +81,8 @@ def more(dialogue: Dialogue, _: Intent) -> None:
 def next_(dialogue: Dialogue, _: Intent) -> None:
     if dialogue.mouth.step(1):
         dialogue.speaking()
-    elif dialogue.document:
-        dialogue.next_page()
+    elif dialogue.pages.open:
+        dialogue.pages.next()
     else:
         dialogue.answer(phrases.NOTHING_SAID_YET if dialogue.mouth.last is None else phrases.AT_THE_END)
 
@@ -95,12 +94,17 @@ def previous(dialogue: Dialogue, _: Intent) -> None:
         dialogue.answer(phrases.NOTHING_SAID_YET if dialogue.mouth.last is None else phrases.AT_THE_START)
 
 
-def slower(dialogue: Dialogue, _: Intent) -> None:
-    _speed(dialogue, -SPEED_STEP)
+def slower(dialogue: Dialogue, intent: Intent) -> None:
+    _speed(dialogue, -_steps(intent) * SPEED_STEP)
 
 
-def faster(dialogue: Dialogue, _: Intent) -> None:
-    _speed(dialogue, SPEED_STEP)
+def faster(dialogue: Dialogue, intent: Intent) -> None:
+    _speed(dialogue, _steps(intent) * SPEED_STEP)
+
+
+def _steps(intent: Intent) -> int:
+    """Two of them for "much faster"."""
+    return int(intent.argument) if intent.argument.isdigit() else 1
 
 
 def _speed(dialogue: Dialogue, by: float) -> None:
@@ -113,12 +117,12 @@ def _speed(dialogue: Dialogue, by: float) -> None:
     dialogue.go_on()
 
 
-def louder(dialogue: Dialogue, _: Intent) -> None:
-    _volume(dialogue, VOLUME_STEP)
+def louder(dialogue: Dialogue, intent: Intent) -> None:
+    _volume(dialogue, _steps(intent) * VOLUME_STEP)
 
 
-def quieter(dialogue: Dialogue, _: Intent) -> None:
-    _volume(dialogue, -VOLUME_STEP)
+def quieter(dialogue: Dialogue, intent: Intent) -> None:
+    _volume(dialogue, -_steps(intent) * VOLUME_STEP)
 
 
 def _volume(dialogue: Dialogue, by: float) -> None:
@@ -168,9 +172,13 @@ def where(dialogue: Dialogue, intent: Intent) -> None:
         dialogue.submit(Utterance(intent.text, 1.0), replace(intent, name="ask"))
 
 
-def time(dialogue: Dialogue, _: Intent) -> None:
+def time(dialogue: Dialogue, intent: Intent) -> None:
+    """The clock, or the date for who asks for the day."""
     now = dialogue.world.now()
-    dialogue.beside(phrases.TIME.format(f"{now:%H:%M}", f"{now:%A}, {now.day} {now:%B}"))
+    if intent.argument:
+        dialogue.beside(phrases.DATE.format(f"{now:%A}, {now.day} {now:%B %Y}"))
+    else:
+        dialogue.beside(phrases.TIME.format(f"{now:%H:%M}"))
 
 
 def battery(dialogue: Dialogue, _: Intent) -> None:
@@ -245,21 +253,29 @@ def guide(dialogue: Dialogue, _: Intent) -> None:
         return
     dialogue.answer(phrases.ALL_RIGHT)
     asked = Intent("ask", "What does it say?")
-    dialogue.start_aiming(Turn(None, True, utterance=Utterance(asked.text, 1.0), intent=asked), PAGE_SECONDS)
+    dialogue.pages.aim(Turn(None, True, utterance=Utterance(asked.text, 1.0), intent=asked), PAGE_SECONDS)
 
 
 def document(dialogue: Dialogue, _: Intent) -> None:
-    dialogue.pages = []
-    dialogue.next_page()
+    dialogue.pages.begin()
 
 
 def finish(dialogue: Dialogue, _: Intent) -> None:
-    dialogue.document = False
-    dialogue.aiming.stop()
-    count = len(dialogue.pages)
+    dialogue.pages.stop()
+    count = len(dialogue.pages.kept)
     dialogue.answer(
         phrases.PAGES_KEPT.format(f"{count} page{'' if count == 1 else 's'}") if count else phrases.NO_PAGES
     )
+
+
+def again(dialogue: Dialogue, intent: Intent) -> None:
+    """Look once more, and answer what was asked last."""
+    given = dialogue.given_last
+    if given is None or given.utterance is None:
+        repeat(dialogue, intent)
+        return
+    dialogue.lookout.discard()
+    dialogue.submit(given.utterance, given.intent)
 
 
 ORDERS: dict[str, Callable[[Dialogue, Intent], None]] = {
@@ -268,6 +284,7 @@ ORDERS: dict[str, Callable[[Dialogue, Intent], None]] = {
     "pause": pause,
     "resume": resume,
     "repeat": repeat,
+    "again": again,
     "more": more,
     "next": next_,
     "previous": previous,

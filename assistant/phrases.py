@@ -49,6 +49,7 @@ ALSO_OTHER_SCRIPT = "There is also writing in {} letters."
 NEEDS_EYES = (
     "I can only read text with this setup. A caregiver can add a picture model with: assistant setup --profile small."
 )
+LOOK_ALIKE = "I may have taken a letter for a digit in: {}."
 MEDICINE_END = "Check with a pharmacist."
 NOT_HEARD_WELL = "You asked: {}"
 
@@ -139,7 +140,8 @@ QUIETEST_ALREADY = "That is as quiet as I am."
 SAVED = "Saved in the folder {}."
 NOTHING_TO_SAVE = "There is nothing to save yet."
 NO_BATTERY = "I find no battery in this machine."
-TIME = "It is {}, {}."
+TIME = "It is {}."
+DATE = "Today is {}."
 BATTERY = "The battery is at {} percent{}."
 SHOW_THE_PAGE = "Show me the page."
 NEXT_PAGE = "Show me the next page."
@@ -163,3 +165,14 @@ PRIVACY = (
     "Everything stays on this machine. Pictures and sound are only in its memory, and nothing is written down unless you say: save this. "
     "Say forget everything, and it is gone."
 )
+
+# Colours and light (colours.py).
+COLOUR = "It is {}."
+TWO_COLOURS = "It is mostly {}, some {}."
+DIM_LIGHT = "The light is dim, so this may be wrong."
+COLOURED_LIGHT = "Everything here has a tint, so this may be wrong."
+LIGHT = {"bright": "It is bright", "dim": "It is dim", "dark": "It is dark"}
+BRIGHTEST = {
+    "left": "brightest on the left", "right": "brightest on the right",
+    "top": "brightest at the top", "bottom": "brightest at the bottom",
+}  # fmt: skip

@@ -7,8 +7,11 @@ waited for, in `simulation.py`.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import datetime
 from typing import Protocol
 
+from assistant.ask import Seen
 from assistant.eyes import Photo
 from assistant.sound import Sound
 
@@ -69,3 +72,23 @@ class Workers(Protocol):
 
     def cancel(self, task: int) -> None:
         """Nobody wants this any more: it is ended before its next piece, and nothing of it is reported from now on."""
+
+
+@dataclass(frozen=True)
+class World:
+    """Everything around the conversation."""
+
+    loudspeaker: Loudspeaker
+    camera: Camera
+    workers: Workers
+    clock: Clock
+    now: Callable[[], datetime]
+    """Time of day."""
+    battery: Callable[[], tuple[int, bool] | None]
+    """Percent, and whether it is being charged; None without a battery."""
+    save: Callable[[Seen, str], str]
+    """Writes a picture and the words about it to the disk, because the user said so; returns the folder's name."""
+    remember: Callable[[float, float], None]
+    """Speed and volume of the voice were changed by a word, and are to stay so."""
+    forget: Callable[[], None]
+    """Have the microphone's side forget all sound."""

@@ -161,12 +161,6 @@ class Listening:
             "that talk in the room is seldom taken for a question.",
         ),
     )
-    noise_suppression: bool = field(
-        default=True,
-        metadata=_switch(
-            "Takes steady noise (a fan, traffic) out of what the microphone hears. Almost every microphone gains by it."
-        ),
-    )
     echo_cancellation: bool = field(
         default=True,
         metadata=_switch(

@@ -13,7 +13,7 @@ from typing import Any, Literal, TypeVar, cast, get_args
 import numpy as np
 import psutil
 
-from assistant.engines import BarcodeReader, LanguageModel, Reader, Recogniser, Speaker, VisionLanguageModel
+from assistant.engines import BarcodeReader, LanguageModel, Reader, Recogniser, Speaker, TextFinder, VisionLanguageModel
 from assistant.errors import EngineError
 from assistant.eyes import Photo
 from models.catalogue import Role
@@ -65,6 +65,13 @@ class Engines:
 
     @property
     def reader(self) -> Reader:
+        from assistant.reader import RapidOcrReader
+
+        return self._open("reader", lambda: RapidOcrReader(self._folder("reader"), self._threads))
+
+    @property
+    def finder(self) -> TextFinder:
+        """The reader, which also finds text without reading it."""
         from assistant.reader import RapidOcrReader
 
         return self._open("reader", lambda: RapidOcrReader(self._folder("reader"), self._threads))

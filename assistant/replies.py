@@ -85,6 +85,4 @@ def _compare(before: Seen | None, now: Seen) -> Answer:
         return Answer(NOTHING_TO_COMPARE, True, "one picture", ())
     if not now.quality.usable:
         return Answer(now.quality.spoken, True, now.quality.findings[0].kind, ())
-    return Answer(
-        compare(before.photo, before.page, now.photo, now.page), False, "", now.page.lines if now.page else ()
-    )
+    return Answer(compare(before, now), False, "", now.page.lines if now.page else ())

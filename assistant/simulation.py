@@ -15,16 +15,16 @@ from datetime import datetime, timedelta
 import numpy as np
 from numpy.typing import NDArray
 
-from assistant.dialogue import Dialogue, World
+from assistant.dialogue import Dialogue
 from assistant.events import DeviceBack, DeviceLost, DeviceName, Event, Finished, Made, Played
 from assistant.eyes import Photo
-from assistant.listener import Listener, ListenerOptions
+from assistant.listener import Listener
 from assistant.mixer import Mixer
 from assistant.mouth import Speak
+from assistant.ports import World
 from assistant.preferences import Preferences
 from assistant.profiles import Engines
 from assistant.sound import HEARING_RATE, Sound, resample
-from assistant.wakeword import WakeWord
 
 STEP = 0.02
 """Seconds of the world between two looks at it."""
@@ -167,12 +167,7 @@ class Simulation:
         self._waiting: list[Event] = []
         self.workers = SimulatedWorkers(lambda: self.time, takes)
         self.mixer = Mixer()
-        listening = preferences.listening
-        self.listener = Listener(
-            WakeWord(listening.wake_word) if listening.mode == "wake" else None,
-            listening.echo_cancellation,
-            ListenerOptions(end=listening.end_silence_seconds),
-        )
+        self.listener = Listener.chosen(preferences.listening)
         world = World(
             loudspeaker=self.mixer,
             camera=self.camera,

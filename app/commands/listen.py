@@ -154,17 +154,11 @@ def _converse(
     """Until the user ends it, which gives None, or other devices or engines are wanted."""
     from app.saving import save
     from assistant.conversation import Conversation, Outside
-    from assistant.listener import Listener, ListenerOptions
+    from assistant.listener import Listener
     from assistant.soundcard import SoundCard
-    from assistant.wakeword import WakeWord
 
     events: SimpleQueue[Event] = SimpleQueue()
-    hearing = preferences.listening
-    listener = Listener(
-        WakeWord(hearing.wake_word) if hearing.mode == "wake" else None,
-        hearing.echo_cancellation,
-        ListenerOptions(end=hearing.end_silence_seconds),
-    )
+    listener = Listener.chosen(preferences.listening)
     card = SoundCard(listener, events.put, preferences.devices.microphone, preferences.devices.loudspeaker)
     with contextlib.ExitStack() as opened:
         card.start()

@@ -1,7 +1,7 @@
-"""The words of each command: a table of templates, and short phrases that are recognised also when they were misheard.
+"""The words of each command, as a table of templates.
 
 A template has to fit the whole of what was said, so that a question that merely holds the words of a command stays a
-question. How an utterance is tidied for that, and what a near miss is, is known to `intents.py`.
+question. How an utterance is tidied for that is known to `intents.py`, what else may pass for a command to `key_words.py`.
 
 Notation: (a|b) one of these, [a] may be left out, (a|b)+ one after the other, <name> a row of `LISTS`, {argument} any words.
 """
@@ -10,8 +10,6 @@ from __future__ import annotations
 
 import re
 from typing import Literal
-
-from assistant.mind.alike import sounds
 
 IntentName = Literal[
     "stop", "cancel", "pause", "resume", "repeat", "more", "next", "previous", "again", "slower", "faster", "louder",
@@ -34,11 +32,11 @@ LISTS = {
     "loud": "loud|loudly|noisy",
     "less": "reduce|lower|decrease|drop",
     "raise": "increase|raise|up",
-    "named": "(the|his|her|their) [first|last|street|brand] (name|title|brand|author|address|street|website|email|company|product|medicine|town|city)"
-             " [of {any}]",
+    "named": "(the|his|her|their) [first|last|street|brand] "
+             "(name|title|brand|author|address|street|website|email|company|product|medicine|town|city)",
     "start": "[very] (start|beginning|top)",
-    "mine": "[all] [of] (my|the|your) [own]|all",
-    "pictures": "picture|pictures|photo|photos|photograph|photographs|image|images|data|recordings|voice|history|conversations",
+    "mine": "[all] [of] (my|your) [own]|all [of] [the]",
+    "pictures": "pictures|photos|photographs|images|data|recordings|voice|history|conversations",
     "camera": "(the|your|that|this|my) camera",
     "old": "[the] (last|previous|other|earlier|former|first) [one|picture|photo|page|product|thing|time] [i showed you] [before]"
            "|[the] [one|picture|photo|page] [i showed you] [from] (before|earlier)",
@@ -60,14 +58,15 @@ TEMPLATES: dict[IntentName, str] = {
         how (do|can|should) i (turn|switch) (on|off|up|down) {any}
         [the] [grand] total""",
     "forget": """
-        [now] (forget|delete|erase|wipe|clear|remove) (everything|all) [of (it|that|this|them)] [now]
-        (forget|delete|erase|wipe|clear|remove) everything [that] (you|we|i) {any}
+        [now] (forget|delete|erase|wipe|clear|remove) (everything|all) [of (it|that|this|them)] [now|right now]
+        (forget|delete|erase|wipe|clear|remove) (everything|all) [that] (you|we|i) \
+            (know|remember|have|saw|see|heard|hear|said|stored|talked|told|were) [{any}]
         (forget|delete|erase|wipe|clear|remove) <mine> <pictures> [now]
         (clear|wipe|erase|empty|delete) [all] (your|the) [whole] memory [now]""",
     "camera_off": """
-        [turn|switch|shut|put] [the|your] camera off [now|right now]
+        [turn|switch|shut|put] [the|your] camera (off|of) [now|right now]
         (turn|switch|shut|put) <camera> off [now]
-        (turn|switch|shut|put) off <camera> [now]
+        (turn|switch|shut|put) (off|of) <camera> [now]
         (close|disable|shut [down]|deactivate|kill|stop) <camera>
         stop (looking|watching|filming) [[at] me]
         (close|shut) your eyes""",
@@ -80,15 +79,18 @@ TEMPLATES: dict[IntentName, str] = {
         open your eyes [again]""",
     "stop": """
         (stop|quit) [(stop|it|that|this|there|here|right|i said)+]
-        (stop|quit|cease) [your|the|all the] (talking|reading|speaking|saying|speech|noise|voice|chatter|blabbing) [to me|<this>|there]
+        (stop|quit|cease) [your|the|all the] \
+            (talking|reading|speaking|saying|speech|noise|voice|chatter|blabbing) [to me|<this>|there]
         enough (talking|reading|noise)
-        (shut (up|it)|hush [up]|shush|sh|shh|zip it|quiet|silence|pipe down|[do] (be|keep|stay) (quiet|silent|still))+
+        (shut (up|it)|hush [up]|shush|sh|shh|zip it|quiet|silence|pipe down|[do] (be|keep|stay) \
+            (quiet|silent|still))+
         [that is] [quite] (enough|plenty) [of (that|this|it)]
         that will do
         (i|we) have heard enough
         no more [of (that|this|it)|talking|reading]""",
     "cancel": """
-        cancel [<this>|everything|(the|my|that|this) (question|request|task|command|last one|reading)|what you are doing]
+        cancel [<this>|everything|(the|my|that|this) (question|request|task|command|last one|reading)|what you \
+            are doing]
         (never mind|nevermind) [about] [<this>]
         forget [about] (it|that|this)
         [do not] bother [(about|with) <this>]
@@ -99,25 +101,30 @@ TEMPLATES: dict[IntentName, str] = {
         [it|that|this] does not matter
         no matter
         call it off
-        (skip|ignore) (the|that|my) question
+        (skip|ignore|drop) (the|that|my) question
         ignore (that|it|this|what i said)
         forget (what i (said|asked)|my question|the question)""",
     "pause": """
-        (pause|wait|hold on|hang on|hold it|hold up|stand by|bear with me|just) [(wait|there|here|up|pause|hold on|hang on)+] [for]
+        (pause|wait|hold on|hang on|hold it|hold up|stand by|bear with me|just) [(wait|there|here|up|pause|hold \
+            on|hang on)+] [for]
         (pause|stop) (it|that|this|[the] reading)
-        [(wait|hold on|hang on|stop|pause|just|give me|for|take)+] (a|one|half a|another) [little] (moment|minute|second|sec|tick|bit|while|mo|break)
+        [(wait|hold on|hang on|stop|pause|just|give me|for|take)+] (a|one|half a|another) [little] \
+            (moment|minute|second|sec|tick|bit|while|mo|break)
         hold [that thought|right there|there]""",
     "resume": """
-        (continue|resume|carry on|go on|keep on|keep going|keep reading|unpause|proceed|go ahead) [(reading|speaking|talking|again|from there|from here)+]
+        (continue|resume|carry on|go on|keep on|keep going|keep reading|unpause|proceed|go ahead) \
+            [(reading|speaking|talking|again|from there|from here)+]
         (continue|resume|carry on|go on) [with] [it|that|this|the (reading|text|page|letter|document)]
-        (continue|resume|carry on|go on|pick up|start again|start|begin|read on) [again|reading] [again] [from] where {any}
+        (continue|resume|carry on|go on|pick up|start again|start|begin|read on) [again|reading] [again] [from] \
+            where {any}
         i am (back|ready|listening) [again]
         read on""",
     "repeat": """
         [once|one more time|yet] again
         run that by me again
         what were you saying
-        repeat [<this>|yourself|(your|the) [last] (answer|thing|sentence|bit|part)|what you [just] said] [again|once more|one more time]
+        repeat [<this>|yourself|(your|the) [last] (answer|thing|sentence|bit|part)|what you [just] said] \
+            [again|once more|one more time]
         (say|tell me|read) [<this>|me] [to me] (again|once more|one more time|another time)
         what did you [just] say [again]
         [sorry] what was (that|it) [again|you said]
@@ -131,9 +138,11 @@ TEMPLATES: dict[IntentName, str] = {
         repeating [<this>]""",
     "more": """
         [and|some] more [detail|details|information|info] [about <this>]
-        [keep] (tell|give|say|read|know|hear|telling|giving) [me] [some|a bit] (more [detail|details|information|info]|the rest [of <this>]) [about <this>]
+        [keep] (tell|give|say|read|know|hear|telling|giving) [me] [some|a bit] (more \
+            [detail|details|information|info]|the rest [of <this>]) [about <this>]
         [go] (in|into) [more|greater|full] detail
-        [and] [what|is there anything|anything|something|everything] (else|more) [is there|do you see|can you (say|tell me|see)|does it say|on it]
+        [and] [what|is there anything|anything|something|everything] (else|more) [is there|it says|do you \
+            see|can you (say|tell me|see)|does it say|on it]
         is there [any] more [to it|of it]
         elaborate [on <this>]
         [let me hear] the rest [of <this>]
@@ -219,21 +228,25 @@ TEMPLATES: dict[IntentName, str] = {
         keep it down
         (less|lower) volume""",
     "digits": """
-        [read|say|give|tell|spell] [out] [me] [{argument}] (digit by digit|number by number|figure by figure|digit for digit|number for number)
-        [read|say|give|tell|spell] [out] [me] [{argument}] [one [digit|number|figure]] (at a time|by one|after another) [slowly]
-        [read|say|give|tell] [out] [me] (the|each|every|single|individual|all the) (digit|digits|number|numbers|figure) (separately|individually|alone|on (its|their) own)
+        [read|say|give|tell|spell] [out] [me] [{argument}] (digit by digit|number by number|figure by \
+            figure|digit for digit|number for number)
+        [read|say|give|tell|spell] [out] [me] [{argument}] [one [digit|number|figure]] (at a time|by one|after \
+            another) [slowly]
+        [read|say|give|tell] [out] [me] (the|each|every|single|individual|all the) \
+            (digit|digits|number|numbers|figure) (separately|individually|alone|on (its|their) own)
         [read|say|give|tell] [out] [me] [just|only] (the|each|every|single|individual|all the) (digit|digits)
         (digit|number|figure) after (digit|number|figure)
         [in|as] single digits
         [the] digits""",
     "spell": """
         (spell|spelling) [out] [{argument}] [out] [slowly]
-        how (do|would|can|should) (you|i) spell (<this> [word]|{named})
-        how is (<this> [word]|{named}) (spelled|spelt|written)
+        how (do|would|can|should) (you|i) spell (<this> [word|name]|{named})
+        how is (<this> [word|name]|{named}) (spelled|spelt|written)
         what is the spelling [of (<this>|{named})]
         [say|read|give me|tell me] [{argument}] [one] (letter by letter|letter for letter|letter at a time)""",
     "headings": """
-        [read|list|give|tell|say|skim] [me] [out] [just|only|all] [the|all the] [section|chapter|page|main] (headings|headlines|headers) [only]
+        [read|list|give|tell|say|skim] [me] [out] [just|only|all] [the|all the] [section|chapter|page|main] \
+            (headings|headlines|headers) [only]
         [read|list|give|tell|say|skim] [me] [out] (just|only) [the|all the] [section|chapter] titles
         [read|list|give|tell|say|skim] [me] [out] [the] titles only
         [read|list|give|tell|say|skim] [me] [out] [the] (section|chapter) titles
@@ -241,16 +254,21 @@ TEMPLATES: dict[IntentName, str] = {
         (what|which) (headings|headlines|sections) (are there|does (it|this) have)""",
     "read": """
         (read|reading) [it|this|me] [out] [out loud|loud|aloud] [to me]
-        [start|begin] (read|reading) [out] [to me|me] [all [of]] [all [of]] [<this>|everything] [all] [of <this>] [(on|in) (it|there|here|(the|this|that) [page|<sheet>])|that is {any}] [out] [to me] [out loud|loud|aloud] [from the <start>]
-        (read|reading) [out] [to me|me] [all [of]] (the|this|that|my) [whole|entire|full|complete] (thing|page|text|letter|paper|sheet|lot|leaflet) [out] [to me] [out loud|loud|aloud] [from the <start>]
+        [start|begin] (read|reading) [out] [to me|me] [all [of]] [all [of]] [<this>|everything] [all] [of \
+            <this>] [(on|in) (it|there|here|(the|this|that) [page|<sheet>])|that is {any}] [out] [to me] [out \
+            loud|loud|aloud] [from the <start>]
+        (read|reading) [out] [to me|me] [all [of]] (the|this|that|my) [whole|entire|full|complete] \
+            (thing|page|text|letter|paper|sheet|lot|leaflet) [out] [to me] [out loud|loud|aloud] [from the <start>]
         [read|start|begin|go] [it] [all] [again] (from|at) the <start> [again]
         [give me] the (whole|full|entire) (text|page|letter|thing)
         (start|begin) over""",
     "where": """
         where (am i|are we|was i|were we|are you) [up to|at] [in the <sheet>|in the page]
         where did (we|i|you) (stop|get to|leave off)
-        how far [along|through|in] (are we|am i|is it|did we get|have (we|i|you) (got|gotten|come|read)) [along|through|in]
-        how (much|many pages|many lines|many sentences|long) [of (it|this|the <sheet>|the page)] [more] [is|are] [there] [still] (left|to go|to read|to come|remaining|remains) [to (go|read|come)]
+        how far [along|through|in] (are we|am i|is it|did we get|have (we|i|you) (got|gotten|come|read)) \
+            [along|through|in]
+        how (much|many pages|many lines|many sentences|long) [of (it|this|the <sheet>|the page)] [more] \
+            [is|are] [there] [still] (left|to go|to read|to come|remaining|remains) [to (go|read|come)]
         how (much|many|long) (longer|more|more pages) [is it|is there|are there|will it take] [to go]
         (what|which) (page|line|paragraph|sentence) (are we|am i|are you) (on|at)
         are we (nearly|almost) (there|done|finished|through)
@@ -272,17 +290,21 @@ TEMPLATES: dict[IntentName, str] = {
         what is {date:today}
         [what is|tell me] (today is|todays) {date:date|day}
         what {date:day} of the week is it
+        what is the {date:day} of the week
+        is it {date:monday|tuesday|wednesday|thursday|friday|saturday|sunday} [today]
         [the] time and {date:date}
         (what|which) {date:date|day} (do we have|have we got) [today]""",
     "battery": """
         [check|what is] [the|your] (battery|charge) [level|status|state|charge|life|percentage] [left|at|like]
         how (is|full is|charged is|low is|empty is) (the|your) (battery|charge)
-        how much [of the] (battery|charge|power|juice) [life] (is|do you|have you|do we|have we|is there) [have] [got] [left|remaining]
-        (is|are) (the battery|your battery|you) [getting|running|fully|nearly|almost|still] (low|empty|full|charged|charging|out|plugged in|ok|okay|all right|dead|dying) [on battery] [on power]
+        how much [of the] (battery|charge|power|juice) [life] (is|do you|have you|do we|have we|is there) \
+            [have] [got] [left|remaining]
+        (is|are) (the battery|your battery|you) [getting|running|fully|nearly|almost|still] \
+            (low|empty|full|charged|charging|out|plugged in|ok|okay|all right|dead|dying) [on battery] [on power]
         is it charging
         how charged are you
         what percentage [of battery] (is|do you have|have you) [the|your] [battery] [at|left]
-        do (you need|i need to) (charging|to be charged|charge you|charge it|a charge)
+        [when] do (you need|i need to|i have to) (charging|to be charged|charge you|charge it|a charge)
         how long (will|does|can) (the|your) battery last""",
     "help": """
         help [me] [out]
@@ -292,6 +314,7 @@ TEMPLATES: dict[IntentName, str] = {
         (what|who) are you
         how (do you work|you work)
         what (you|i) can (do|say|ask) [you|to you] [for me]
+        what am i able to (do|say|ask)
         what (sort|sorts|kind|kinds) of (things|questions) (can|do) (you|i) (do|say|ask) [you]
         what are you able to do
         [list|tell|what are|give|say|read|show] [me] [all] [the|my|your] (commands|options)
@@ -301,28 +324,36 @@ TEMPLATES: dict[IntentName, str] = {
         how (do|can|should) i (use|talk to|speak to|speak with|talk with|operate) you""",
     "privacy": """
         [tell me] [about] [the|your|my] privacy
-        is (this|it|everything|that|(this|our) conversation|my <pictures>|what i (say|said)) [being] (private|safe|secure|recorded|stored|saved|confidential)
-        are you [always|still] (recording|listening|watching|spying|online|offline) [to|on] [me|this|us] [all the time|now]
+        is (this|it|everything|that|(this|our) conversation|my <pictures>|what i (say|said)) [being] \
+            (private|safe|secure|recorded|stored|saved|confidential)
+        are you [always|still] (recording|storing|keeping|saving|listening|watching|spying|online|offline) \
+            [to|on] [me|this|us] [all the time|now]
         are you connected [to the (internet|network|cloud)]
         what [data] do you (store|keep|record|save|remember|know|collect) [about me|of me]
-        do you (record|store|save|keep|send|share|upload|remember|sell) (me|this|anything|everything|what i say|my {any}|anything {any})
+        do you (record|store|save|keep|send|share|upload|remember|sell) (me|this|anything|everything|what i \
+            say|my {any}|anything {any})
         do you (keep|store|have|make|take|save) [any] (recordings|pictures|photos|data) of (me|this|us)
         who [else] [can|is|has] <hear> [to] [me|this|us|my {any}|what i say]
         (is|does|do|can) <anyone> [else] <hear> [to] [me|this|us|my {any}|what i say]
         where (do|does|is|are) my {any} (go|stored|kept|saved|sent)
+        do you [always] (listen|watch) [to me|me] [all the time]
         do you (keep|store|save|record|remember) what (you|i) {any}
-        (is|are|does|do) (anything|something|everything|my <pictures>) [get|being] (sent|go|leave|shared|uploaded) [{any}]
+        (is|are|does|do) (anything|something|everything|my <pictures>) [get|being] \
+            (sent|go|leave|shared|uploaded) [{any}]
         what happens (to|with) my <pictures>
         do you use the (cloud|internet)""",
     "yes": """
-        (yes|yeah|yep|yup|sure|okay|ok|correct|right|exactly|absolutely|definitely|certainly|indeed|aye|of course|uh huh|mm hmm|all right|alright|fine)+ [please|thing|then|indeed|thanks|thank you|why not]
-        [yes|yeah|yep|yup|exactly|okay|sure] (that|this|it) is (right|correct|true|exactly [right|it]|it exactly|what i (said|meant|want))
+        (yes|yeah|yep|yup|sure|okay|ok|correct|right|exactly|absolutely|definitely|certainly|indeed|aye|of \
+            course|uh huh|mm hmm|all right|alright|fine)+ [please|thing|then|indeed|thanks|thank you|why not]
+        [yes|yeah|yep|yup|exactly|okay|sure] (that|this|it) is (right|correct|true|exactly [right|it]|it \
+            exactly|what i (said|meant|want))
         [yes] that is what i (said|meant|want|wanted)
         [yes] (do|go for) (it|that|so)
         [yes] (it is|i do|i am|i would|you are|you can|you may|i think so|we can|let us)
         [please] do""",
     "no": """
-        (no|nope|nah|nay|definitely not|wrong|incorrect|never|not really|not at all|no way|not now|no thanks|no thank you)+ [please]
+        (no|nope|nah|nay|definitely not|wrong|incorrect|never|not really|not at all|no way|not now|no thanks|no \
+            thank you)+ [please]
         [no] (that|this|it) is (wrong|incorrect|not (right|correct|true|it|what i (said|meant|asked|wanted)))
         [no] (absolutely|certainly|definitely|of course) not
         [no] (it is|i am) not
@@ -332,25 +363,30 @@ TEMPLATES: dict[IntentName, str] = {
         [no] leave it (as it is|alone)
         [no] you are wrong""",
     "save": """
-        (save|keep|store|remember|bookmark) (<this>|(this|that|the|my) (picture|photo|text|answer|page|<sheet>|receipt)) [for (later|another time)]
+        (save|keep|store|remember|bookmark) (<this>|(this|that|the|my) \
+            (picture|photo|text|answer|page|<sheet>|receipt)) [for (later|another time)]
         save [what (you|i|it) [just] {any}]
         (make|take|keep) a (note|copy|record) [of <this>]
-        (write|note|jot) <this> down
+        (write|note|jot) <this> [down]
         (add|put|save) <this> [in|to|into] [my|the] notes
         save a copy [of <this>]""",
     "document": """
-        (start|begin|open|read|scan|do|have|make) [reading|scanning] (a|another) [new|long|longer] (document|booklet|brochure)
+        (start|begin|open|read|scan|do|have|make) [reading|scanning] (a|another) [new|long|longer] \
+            (document|booklet|brochure)
         [a] new document
-        [(start|begin|open|read|scan|do|have|make|i have|i have got|there are|there is|it is|this is|got)+] [a <sheet>] [with|of|that has] <several> pages [to (read|scan)|for you|here]
+        [(start|begin|open|read|scan|do|have|make|i have|i have got|there are|there is|it is|this is|got)+] [a \
+            <sheet>] [with|of|that has] <several> pages [to (read|scan)|for you|here]
         (this|it|the|my) [<sheet>] (has|is) [got] <several> (page|pages) [long]
-        [i have|scan|there is] (a|another) <sheet> [to (read|scan)]
+        (i have|i have got|there is) (a|another) <sheet> to (read|scan)
+        scan (a|another) <sheet>
         [it is|this is] a (long|longer) <sheet>
         [a] (multi|several|many|multiple) page <sheet>
         document mode
         (start|begin) scanning""",
     "finish": """
         that is all there is
-        [i am|we are|it is|i have|we have|all] (finish|finished|done|through) [with] [it|this|that|(the|this) <sheet>|scanning]
+        [i am|we are|it is|i have|we have|all] (finish|finished|done|through) [with] [it|this|that|(the|this) \
+            <sheet>|scanning]
         (that|this|it) (was|is) (all|it|everything|the end|the (last|final) (page|one|sheet)) [of it|of them]
         [there are|there is|i have|i have got] no [more|other|further] (pages|page|sheets) [left]
         [that is|nothing] (more|else) for now
@@ -361,12 +397,16 @@ TEMPLATES: dict[IntentName, str] = {
         (end|close|complete) (the|this) <sheet>""",
     "guide": """
         guide (me|my hand|my hands|us|the camera) [to {any}]
-        (help|show|tell) me [how] [to] (aim|point|hold|frame|position|line) [<this>|the (camera|phone|picture)] [up|right]
+        (help|show|tell) me [how] [to] (aim|point|hold|frame|position|line) [<this>|the (camera|phone|picture)] \
+            [up|right]
         help me [to] (take|get|make) (a|the) [good|better] <shot> [of {any}]
         (take|snap|shoot) (a|another|the|one more) [new|good|better] <shot> [of <this>]
-        [where|how|which way] (should|do|must|shall|can) i (point|hold|aim|move|turn) [<this>|the (camera|phone|page|paper)]
-        am i (holding|pointing) [<this>|the (camera|phone)] [at <this>] [right|correctly|straight|the right way]
-        (am i|is it|is this|is the camera) (close enough|near enough|too close|too far away|pointing the right way|straight)
+        [where|how|which way] (should|do|must|shall|can) i (point|hold|aim|move|turn) [<this>|the \
+            (camera|phone|page|paper)]
+        am i (holding|pointing|aiming) [<this>|the (camera|phone)] [at <this>] [right|correctly|straight|the \
+            right way]
+        (am i|is it|is this|is the camera) (close enough|near enough|too close|too far away|pointing the right \
+            way|straight)
         is (it|this|the <sheet>|the page|everything|the whole page) in [the] (view|frame|picture)
         tell me (when|if) (it|this|the page|the <sheet>) is in [the] (view|frame|picture)
         (tell|show) me which way to (move|go|turn) [<this>|the camera]
@@ -374,9 +414,12 @@ TEMPLATES: dict[IntentName, str] = {
         help me get (<this>|the [whole] (page|text|label|letter)) in [the|to the] [picture|frame|view]
         (aim|photo|picture|snapshot)""",
     "compare": """
-        compare [<this>|both [of them]|the two|[the|both] (pictures|photos|two|labels)] [one] [(with|to|and|against) <old>]
-        what [is|has|was] [the] (changed|different|difference|differences) [here] [(from|to|since|between|with) [<this>] [one] [and] [<old>]]
-        (is|are|was|does|do|did|has) (this|that|it|these|anything|everything|something) [one] {any} (than|as|to|from|with|since) <old>
+        compare [<this>|both [of them]|the two|[the|both] (pictures|photos|two|labels)] [one] \
+            [(with|to|and|against) <old>]
+        what [is|has|was] [the] (changed|different|difference|differences) [here] [(from|to|since|between|with) \
+            [<this>] [one] [and] [<old>]]
+        (is|are|was|does|do|did|has) (this|that|it|these|anything|everything|something) [one] {any} \
+            (than|as|to|from|with|since) <old>
         how (does|do|is) <this> [one] (compare|differ|different) [(to|with|from) <old>]
         (which|what) [one] {any} this [one] (or|are|on) <old>
         (the same|same|different) (as|from|than) <old>
@@ -385,7 +428,9 @@ TEMPLATES: dict[IntentName, str] = {
         is <this> [still] the same [one] [as <old>]
         is <this> the same [one] i showed you before""",
     "colour": """
-        [what|which|tell me|name|identify|say] [is|are] [the] (colour|colours|color|colors|shade) [of] [is|are|am i holding|would you say] [<this>|the (thing|one|object)] [one|thing|is|are|here|in front of me|in my hand|i am holding]
+        [what|which|tell me|name|identify|say] [is|are] [the] (colour|colours|color|colors|shade) [of] \
+            [is|are|am i holding|would you say] [<this>|the (thing|one|object)] [one|thing|is|are|here|in front \
+            of me|i am holding]
         [tell me] what (colour|colours|color|colors|shade) <this> [one|thing] (is|are)""",
     "light": """
         (is|are) (<lamp>|a (light|lamp)|there any light) [still] (on|off|in here|out) [or off] [in here|in the room]
@@ -393,124 +438,18 @@ TEMPLATES: dict[IntentName, str] = {
         have i (left|turned|switched) <lamp> (on|off)
         <lamp> (is|are) [still] (on|off) [or off]
         it is [still] (dark|light|bright) [in here|outside]
-        is (it|there) [too|very|getting|still] [enough] (dark|bright|light|daylight|day|night) [or (day|night|light|dark)] [in|out] [here|there|outside|now]
+        is (it|there) [too|very|getting|still] [enough] (dark|bright|light|daylight|day|night) [or \
+            (day|night|light|dark)] [in|out] [here|there|outside|now]
         how (dark|bright|light|much light) is (it|there) [in|out] [here|there|outside]
         check <lamp>
         light level""",
     "nothing": """
-        (you|the|i|a|oh|ah|uh|um|uhm|mhm|hm|hmm|er|mm|so|well|hey nabu|okay nabu|please|bye|good bye|bye bye|goodbye|hello|hi|thanks|thank you [so much|very much]|cheers|to|and)+
+        (you|the|i|a|oh|ah|uh|um|uhm|mhm|hm|hmm|er|mm|so|well|hey nabu|okay nabu|please|bye|good bye|bye \
+            bye|goodbye|hello|hello there|hi there|hi|thanks|thank you [so much|very much]|cheers|to|and)+
         (thanks|thank you) [so much|very much] for (watching|listening) [{any}]
         thanks a lot
         see you [later|next time|in the next (video|one)]""",
 }  # fmt: skip
-
-_PHRASES: dict[IntentName, str] = {
-    "stop": "stop, stop it, stop talking, stop reading, stop now, shut up, quiet, be quiet, enough, that is enough, silence, stop please"
-        ", I have heard enough, oh shut up, enough already, stop speaking, no more",
-    "cancel": "cancel, cancel that, cancel it, never mind, forget it, scrap that, abort"
-        ", oh never mind, I changed my mind, call it off",
-    "pause": "pause, hold on, hang on, wait a moment, wait a minute, one moment, give me a minute, pause the reading, pause there"
-        ", pause for a bit, pause that, just a minute, wait a second, hold on a moment",
-    "resume": "continue, go on, carry on, resume, keep going, go on reading, continue reading, resume reading, keep reading"
-        ", carry on reading, carry on then, continue please, proceed",
-    "repeat": "repeat, repeat that, say that again, say it again, what did you say, pardon me, once more, could you repeat that"
-        ", repeat what you said, I did not catch that, I did not hear you, one more time, repeat the answer",
-    "more": "tell me more, more details, more please, what else, say more, tell me the rest"
-        ", tell me more about it, is there more, what else is there, give me more, expand on that",
-    "next": "next, next sentence, next line, next page, next paragraph, skip this, skip ahead, forward, move on"
-        ", skip to the next paragraph, go to the next page, read the next line",
-    "previous": "previous, go back, previous sentence, previous line, previous page, rewind, back one sentence, the line before"
-        ", step back, back up, go back a line, previous paragraph",
-    "again": "try again, look again, check again, have another look, take another look, try once more, give it another try"
-        ", have another go, try it again, let us try again",
-    "slower": "slower, slower please, slow down, speak slower, speak more slowly, too fast, talk slower, read slower"
-        ", a bit slower, not so fast, slow it down, reduce the speed",
-    "faster": "faster, faster please, speed up, speak faster, read faster, talk faster, too slow, quicker"
-        ", a bit faster, not so slow, hurry up, increase the speed",
-    "louder": "louder, louder please, speak up, turn it up, turn up the volume, volume up, I can not hear you"
-        ", too quiet, up the volume, a bit louder, speak louder, turn the volume up",
-    "quieter": "quieter, quieter please, turn it down, turn down the volume, volume down, lower the volume, less volume, too loud, softer"
-        ", a bit quieter, not so loud, turn the volume down, that is too loud",
-    "spell": "spell it, spell that, spell it out, how is that spelled, how do you spell that, letter by letter, say it letter by letter"
-        ", spell the name, spell that word, spell it slowly",
-    "digits": "digit by digit, number by number, one by one, one at a time, read it digit by digit, say the digits one by one"
-        ", give me the numbers one by one, say each number separately, one digit at a time, digits please",
-    "read": "read it, read everything, read this to me, read it to me, read the whole page, read from the beginning, read the text"
-        ", read the whole letter to me, read it all, read all of it, start reading, read it out loud",
-    "headings": "headings, read the headings, just the headings, only the headings, headings only, the headlines, list the headings"
-        ", which headings are there, give me the headlines, what are the headings, only the titles",
-    "where": "where are we, where am I, how much is left, how far are we, which page are we on, what line are we on, how many pages are left"
-        ", where are we now, how much more is there, are we nearly done, how far along are we, where was I",
-    "time": "what time is it, what is the time, what day is it today, tell me the time, what is the date today, what time is it now"
-        ", what is todays date, what day of the week is it, do you have the time",
-    "battery": "battery, battery level, battery status, how much battery is left, how much battery do you have left, is the battery low"
-        ", how long will the battery last, how charged are you, is your battery full, what is your battery percentage, battery please",
-    "help": "help me, what can you do, what can I say, what can I ask, list the commands, which commands are there, I need help"
-        ", what words can I use, help please, what are my options, tell me what you can do",
-    "privacy": "privacy, what do you store, who hears this, are you recording, is my data safe, who can hear me, do you save my pictures"
-        ", is this private, is anyone listening, does anybody else see this, who else can hear this, is this being recorded, tell me about privacy",
-    "camera_on": "camera on, turn on the camera, turn the camera on, switch on the camera, switch the camera on"
-        ", open the camera, start the camera",
-    "yes": "exactly, certainly, absolutely, definitely",
-    "no": "not really, not at all, absolutely not, incorrect, no thank you"
-        ", that is wrong, that is not right",
-    "save": "save this, save it, save that, save this picture, save this page, note that down, make a note of this, bookmark this"
-        ", keep this, remember this, write that down",
-    "document": "start a document, scan a document, read a document, new document, several pages, start scanning, I have several pages"
-        ", I have a document with several pages, this letter has three pages, I would like to scan a document, document mode",
-    "finish": "that was the last page, that is the last page, last page, end of document, I am done, finished, all done, no more pages"
-        ", that is all, that is it, that is everything, that is the end",
-    "guide": "guide me, help me aim, take a picture, take a photo, take another picture, help me take a picture"
-        ", help me hold the camera, how do I hold the camera, help me point the camera, guide me please",
-    "compare": "compare, compare the two, compare them, is it the same as before, what changed, did anything change, compare with the last one"
-        ", compare this to the previous picture, which is cheaper this or the last one, has anything changed since the last picture, has anything changed",
-    "colour": "colour please, what shade is it"
-        ", the colour of this, colour",
-    "light": "is the light on, are the lights on, is it dark, is it dark in here, is it bright in here, is the lamp on, is it dark outside"
-        ", is there any light in here, is it light in here, is it day or night, did I leave the light on, are any lights on, is the light off",
-}  # fmt: skip
-
-KEY_WORDS: dict[IntentName, str] = {
-    # Any order, among words of the intent's own templates and `COMMON` words alone: one of these rows has to be there.
-    "stop": "stop, quiet, silence, enough, shut up",
-    "cancel": "cancel, never mind, nevermind, changed mind, scrap",
-    "pause": "pause, wait, hold on, hang on",
-    "resume": "continue, carry on, resume, keep going, keep reading, left off",
-    "repeat": "repeat, say again, pardon, catch not, hear not",
-    "more": "tell more, details, more details, more detail, more information, more about, hear rest, what else",
-    "next": "next, skip",
-    "previous": "previous, go back, one back, rewind, sentence before, line before, paragraph before, page before",
-    "again": "try again, look again, check again, another look, another try, another go, more try, more look",
-    "slower": "slower, slow down, slowly, too fast",
-    "faster": "faster, speed up, quickly, quicker, too slow",
-    "louder": "louder, speak up, volume up, volume higher, turn up, loudly, too quiet",
-    "quieter": "quieter, softer, volume down, volume lower, turn down, quietly, softly, too loud",
-    "digits": "digit, digits, one by one, one at time",
-    "headings": "headings, headlines",
-    "read": "read everything, read all, read whole, read aloud, read loud, from beginning, from start, from top",
-    "save": "save, note of, write down, note down",
-    "document": "several pages, few pages, two pages, three pages, more than one page, new document, scan document, long letter",
-    "finish": "finished, done, last page, no more pages, end of letter, end of document, the end",
-    "guide": "guide me, aim, point camera, hold camera, move camera, way camera, take picture, take photo, in frame, in view",
-    "where": "where we, pages left, how left, far we, page we on, much longer, line we on, far through",
-    "battery": "battery left, battery you, battery your, battery level, battery charge, battery the, battery much, battery check, charge you, fully charged, charging you",
-    "help": "can you do what, commands, help me, use you, can say what, can ask what",
-    "privacy": "you listening, you recording, my pictures stored, my voice, my data, you internet, private this, private it, you online",
-    "compare": "compare, same they, same these, same as, changed, different than, different from, last one, difference before, different now",
-    "colour": "colour, color, colours, colors",
-    "light": "light on, light off, lights on, lights off, lamp on, lamps off, dark it, bright it, dark in, dark room, light in",
-}  # fmt: skip
-ASKED: frozenset[IntentName] = frozenset(
-    {"where", "battery", "help", "privacy", "compare", "colour", "light", "guide", "more", "headings"}
-)
-"""What may be put as a question; the others are no command when they are."""
-COMMON = frozenset(
-    """a all am an and are as at be been before but by can could did do does else for from get give go got had has have here
-    i if in is it its just know let like make me my near need next no not now of oh on one or other our out over own part please
-    quite really right said say should so some tell that the them then there these they thing this those to too up us very want was we
-    bit tiny little lot still already today really see reading something anything immediately first away
-    were what which who will with would yes yet you your""".split()
-)
 
 
 def _compile(template: str) -> str:
@@ -531,9 +470,9 @@ def _compile(template: str) -> str:
     return "".join(parts)
 
 
-def _words(template: str) -> set[str]:
+def words_of(template: str) -> set[str]:
     """All words of a template and of the lists in it."""
-    lists = (_words(LISTS[name]) for name in re.findall(r"[<{](\w+)[>}]", template) if name in LISTS)
+    lists = (words_of(LISTS[name]) for name in re.findall(r"[<{](\w+)[>}]", template) if name in LISTS)
     return set(re.findall(r"[a-z]+", re.sub(r"<\w+>|\{\w+\}", " ", template))).union(*lists)
 
 
@@ -542,10 +481,3 @@ PATTERNS = tuple(
     for name, lines in TEMPLATES.items()
 )
 """Each fits words in lower case, every one followed by a space."""
-MISHEARD = tuple((name, sounds(phrase.lower())) for name, row in _PHRASES.items() for phrase in row.split(", "))
-"""Phrases as `alike.sounds`."""
-VOCABULARY = tuple(
-    (name, tuple(frozenset(key.split()) for key in row.split(", ")), COMMON | _words(TEMPLATES[name]))
-    for name, row in KEY_WORDS.items()
-)
-"""Intent, what has to be said for it, and what else may be."""

@@ -11,16 +11,19 @@ import unicodedata
 from dataclasses import dataclass, replace
 
 from assistant.mind.alike import difference, length, sounds
-from assistant.mind.commands import ASKED, DESTRUCTIVE, MISHEARD, PATTERNS, VOCABULARY, IntentName
+from assistant.mind.commands import DESTRUCTIVE, PATTERNS, IntentName
+from assistant.mind.key_words import ASKED, SOUNDS, VOCABULARY
 from assistant.mind.question import LONGEST_QUESTION
 
 __all__ = ["Intent", "IntentName", "interpret"]
 
 LONGEST_COMMAND = 120
 """Characters. The longest of the samples has 60."""
-ALIKE, ALIKE_SHORT, ALIKE_QUESTION, SHORT = 0.25, 0.22, 0.13, 5.0
-"""Up to this `difference` a short utterance is taken for a command that was misheard. Chosen on the tuning half of
-`samples/utterances`: docs/results/intents.md."""
+ALIKE, ALIKE_SHORT, ALIKE_QUESTION = 0.25, 0.22, 0.13
+"""Up to this `difference` words are taken for a phrase that was misheard: of more than a few sounds, of few, and of what may as
+well be a question. Chosen on the spoken tuning half and 482 real questions, so that hardly a question is lost."""
+SHORT = 5.0
+"""Up to this `length` words have few sounds."""
 
 _NOISE = re.compile(r"\[[^\[\]]*\]|\([^()]*\)|\*[^*]*\*|[♪♫]")
 """How Whisper writes down what is no speech."""
@@ -31,20 +34,28 @@ _WAKE = (
 _WAKE_ALONE = re.compile(rf"\W*(?:{_WAKE})\W*", re.IGNORECASE)
 _BEFORE = re.compile(
     rf"^\W*(?:{_WAKE}|(?:hi|hello|hey)(?: there)?|okay|ok|so|well|uh+|um+|uhm|hm+|er+m?|mm+|ah|oh|please|excuse me|alright"
-    r"|(?:can|could|would|will|what do) you(?: mind)?(?: please)?(?: just)?|i(?:'d| would) (?:like|want) you to|i (?:want|need) you to"
+    r"|(?:can|could|would|will) you(?: mind)?(?: please)?(?: just)?|i(?:'d| would) (?:like|want) you to|i (?:want|need) you to"
     r")(?![\w'])[\s,.:;!…-]*",
     re.IGNORECASE,
 )
 _AFTER = re.compile(
-    r"[\s,.!?;…-]*\b(?:please|thank you(?: (?:very|so) much)?|thanks(?: a lot)?|for me|if you (?:can|could|would|please)|uh+|um+)[\s,.!?…]*$",
+    r"[\s,;…-]*\b(?:please|thank you(?: (?:very|so) much)?|thanks(?: a lot)?|for me|if you (?:can|could|would|please)|uh+|um+)"
+    r"[\s,.!?…]*$",
     re.IGNORECASE,
 )
 _LOOSE_BEFORE = re.compile(
-    r"^(?:and|so|now|just|then|right|alright|all right|actually|yes|yeah|no(?! more)|okay|oh|let us|can (?:we|i|you)|could (?:we|i|you)"
-    r"|you (?:can|may|could)|i (?:want|need|would like|have|had) to|i would like|i want|please|sorry|but|do you mind|go and|(?:see|check|tell me|do you know) (?:if|whether)|(?:tell|show) me|do you know|i wonder) "
+    r"^(?:and|so|now|just|then|right|alright|all right|actually|yes|yeah|no(?! more)|okay|oh|but|sorry|please|go and|let us"
+    r"|(?:can|could) (?:we|i|you)|you (?:can|may|could)|i (?:want|need|would like|have|had) to|i would like|i want|do you mind"
+    r"|(?:see|check|tell me|do you know) (?:if|whether)|(?:tell|show) me|do you know|i wonder) "
 )
-_LOOSE_AFTER = re.compile(r" (?:now|then|right now|just now|immediately|straight away|right away|at once|first|today|very well|already|okay|please|too|again please|will you|would you|at once|to me)$")
-_DEGREE = re.compile(r"\b(?:(much|a lot|lots|way|far)|(?:just )?a (?:little |tiny |wee )?(?:bit|tad)|a little|slightly|even|quite|very) ?")
+"""What may stand before a command that harms nothing."""
+_LOOSE_AFTER = re.compile(
+    r" (?:now|right now|just now|then|immediately|straight away|right away|at once|first|today|already|very well|too|okay|please"
+    r"|will you|would you|to me)$"
+)
+_DEGREE = re.compile(
+    r"\b(?:(much|a lot|lots|way|far)|(?:just )?a (?:little |tiny |wee )?(?:bit|tad)|a little|slightly|even|quite|very) ?"
+)
 _CONTRACTIONS = tuple(
     (re.compile(pattern), words)
     for pattern, words in (
@@ -58,12 +69,23 @@ _REPAIR = re.compile(
     r"(?:(?:no|nope|wrong|sorry|actually|not that)\b[\s,.!]*)*"
     r"(?:(?:that's|that is|it's|it is) not what i (?:said|asked|meant|wanted)\b[\s,.!]*|you misheard(?: me)?[\s,.!]*"
     r"|i (?:didn't|did not) (?:say|mean|ask)\b[^,.!]*[,.!]\s*)?(?:no\b[\s,.!]*)*"
-    r"(?:i (?:said|meant to (?:say|ask)|meant|met|asked (?:for|about)|asked|was (?:asking|talking) about)|what i (?:said|meant|asked) (?:was|is))"
-    r"\b[\s,:]*(?P<words>.*\w.*)",
+    r"(?:i (?:said|meant to (?:say|ask)|meant|met|asked (?:for|about)|asked|was (?:asking|talking) about)"
+    r"|what i (?:said|meant|asked) (?:was|is))\b[\s,:]*(?P<words>.*\w.*)",
     re.IGNORECASE,
-)  # fmt: skip
-_WISH = re.compile(r"no\b[\s,.!]*(?:no\b[\s,.!]*)*i (?:want|went|wanted|need|was after)\b[\s,:]*(?P<words>.*\w.*)", re.IGNORECASE)
-_QUESTION = re.compile(r"(what|which|who|when|where|how|why|is|are|does|do|can|find|tell|describe|read)\b")
+)
+_WISH = re.compile(
+    r"no\b[\s,.!]*(?:no\b[\s,.!]*)*i (?:want|went|wanted|need|was after)\b[\s,:]*(?P<words>.*\w.*)", re.IGNORECASE
+)
+_ASKING = frozenset({"what", "which", "who", "where", "how", "when"})
+_QUESTION = re.compile(
+    r"(what|which|who|when|where|how|why|is|are|was|were|does|do|did|has|have|can|should|would|could|shall|may|must"
+    r"|find|tell|describe|read)\b"
+)
+_JUST_SAID = frozenset(
+    "this|that|it|these|those|them|this out|that out|it out|this word|that word|the word|this name|that name|the number|this number"
+    "|that number|the numbers|these numbers|the digits|the".split("|")
+)
+"""Arguments that name nothing but what is being talked of."""
 
 
 @dataclass(frozen=True)
@@ -74,8 +96,8 @@ class Intent:
     text: str
     """What was said, without the wake word and words of courtesy; of a repair the words that were meant."""
     argument: str = ""
-    """What is to be spelled or read digit by digit ("the name"; empty for what was just said); "date", "day", "month" or
-    "year" where `time` asks for one; "2" where slower, faster, louder or quieter is to be by much."""
+    """What is to be spelled or read digit by digit ("the name"; empty for what was just said). Of `time`: "date", "day", "month",
+    "year" or a day of the week; empty for the clock. Of slower, faster, louder and quieter: "2" for by much."""
 
 
 def interpret(text: str) -> Intent:
@@ -96,8 +118,8 @@ def interpret(text: str) -> Intent:
         short = _command(plain(meant))
         # "I said no" is said for emphasis and corrects nothing.
         return replace(short, text=meant) if short and short.name in ("stop", "yes", "no") else Intent("repair", meant)
-    whole = _command(plain(said)) or _command(plain(kept))
-    if whole:
+    whole = _match(plain(said)) or _command(plain(kept)) or _command(plain(said))
+    if whole and not (whole.name in DESTRUCTIVE and said == kept and said.endswith("?")):
         return replace(whole, text=kept)
     return replace(_by_clauses(kept) or _by_key_words(kept) or _misheard(plain(kept)) or Intent("ask", kept), text=kept)
 
@@ -145,12 +167,6 @@ def _match(words: str) -> Intent | None:
     return None
 
 
-_JUST_SAID = {
-    f"{this}{word}" for this in ("this", "that", "it", "the", "these", "those", "them")
-    for word in ("", " word", " number", " numbers", " digits", " out")
-}  # fmt: skip
-
-
 def _by_clauses(text: str) -> Intent | None:
     """The command of several short clauses that are nothing else ("No, stop. Go back."): the last one holds."""
     parts = [part for part in (plain(clause) for clause in re.split(r"[.,;:!?…]+", text)) if part]
@@ -174,6 +190,8 @@ def _by_key_words(text: str) -> Intent | None:
         return None  # somebody who says several sentences tells more than a command
     words = plain(text)
     said = set(words.split())
+    if len(said & _ASKING) > 1:
+        return None
     question = _QUESTION.match(words) is not None
     for name, keys, vocabulary in VOCABULARY:
         if said <= vocabulary and any(key <= said for key in keys) and (name in ASKED or not question):
@@ -185,5 +203,5 @@ def _misheard(words: str) -> Intent | None:
     """The command with the phrase that sounds most like `words`, if one is alike enough."""
     heard = sounds(words)
     most = ALIKE_QUESTION if _QUESTION.match(words) else ALIKE if length(heard) > SHORT else ALIKE_SHORT
-    best, name = min((difference(heard, sound, most), name) for name, sound in MISHEARD)
+    best, name = min((difference(heard, sound, most), name) for name, sound in SOUNDS)
     return Intent(name, words) if best <= most else None

@@ -7,7 +7,7 @@ import re
 from assistant.mind.question import Question
 from assistant.mind.spans import matches, of_rows
 from assistant.page import Line, Page, Row
-from assistant.phrases import MEDICINE_END, reading
+from assistant.phrases import LOOK_ALIKE, MEDICINE_END, reading
 
 _WORDS = {
     "forms": """tablets? capsules? caplets? pills? softgels? lozenges? ointment syrup suppositor\\w+ kapseln? tabletten
@@ -27,6 +27,8 @@ _FOOD = re.compile(r"\b(nutrition facts|calories|serving size|nährwerte|valeurs
 UNCLEAR = 0.85
 """Lines read with less confidence are announced as unclear."""
 _MOST_WORDS = 40
+_ALIKE = re.compile(r"(?!\d+l\b)\b\w*(?:\d[OoIl]|[OoIl]\d)\w*")
+"""Words in which a letter that looks like a digit stands beside one: a dose read wrong may kill."""
 
 
 def looks_like_medicine(page: Page) -> bool:
@@ -46,6 +48,9 @@ def verbatim(question: Question, page: Page) -> tuple[str, tuple[Line, ...]]:
     said = [f"The label says: {reading([row.text for row in rows])}"]
     if unclear:
         said.append(f"{unclear} {'line was' if unclear == 1 else 'lines were'} unclear.")
+    mixed = [word for row in rows for word in _ALIKE.findall(row.text)]
+    if mixed:
+        said.append(LOOK_ALIKE.format(", ".join(mixed)))
     return " ".join([*said, MEDICINE_END]), lines
 
 

@@ -22,6 +22,7 @@ Times are those of time.monotonic().
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import shutil
 import signal
@@ -85,6 +86,10 @@ class Recording:
         self._thread.join(10)
         assert self._process.stdout is not None
         self._process.stdout.close()
+
+    def blocks(self) -> list[tuple[float, NDArray[np.float32]]]:
+        """Each with the time at which it came, which is late where the machine was busy."""
+        return list(self._blocks)
 
     def sound(self, after: float = 0.0) -> Sound:
         """All of it, at 16 kHz, or what was heard after a moment."""
@@ -178,6 +183,20 @@ class PulseServer:
             writer.join(10)
 
     @contextlib.contextmanager
+    def echoing(self, level: float) -> Iterator[None]:
+        """The microphone hears the loudspeaker within the block, `level` times as loud, some 50 ms late."""
+        module = self._load("module-loopback", "source=speaker.monitor", "sink=air", "latency_msec=50")
+        try:
+            inputs = json.loads(self._run("pactl", "--format=json", "list", "sink-inputs"))
+            loop = next(each["index"] for each in inputs if str(each["owner_module"]) == module)
+            self._run(
+                "pactl", "set-sink-input-volume", str(loop), str(round(65536 * level ** (1 / 3)))
+            )  # its scale is cubic
+            yield
+        finally:
+            self._run("pactl", "unload-module", module)
+
+    @contextlib.contextmanager
     def frozen(self) -> Iterator[None]:
         """The server answers nobody within the block: all devices stay where they are and bring no sound."""
         self._process.send_signal(signal.SIGSTOP)
@@ -187,9 +206,9 @@ class PulseServer:
             self._process.send_signal(signal.SIGCONT)
 
     @contextlib.contextmanager
-    def recording(self) -> Iterator[Recording]:
-        """Record what the loudspeaker plays."""
-        command = ["parec", "--device=speaker.monitor", *_FORMAT]
+    def recording(self, sink: str = "speaker") -> Iterator[Recording]:
+        """Record what the loudspeaker plays, or what is in the air before the microphone."""
+        command = ["parec", f"--device={sink}.monitor", *_FORMAT]
         recording = Recording(
             subprocess.Popen(command, stdout=subprocess.PIPE, env={**os.environ, **self.environment}, bufsize=0)
         )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -15,7 +15,7 @@ from assistant.eyes import Photo, load_photo
 from assistant.preferences import Preferences
 from assistant.profiles import Engines
 from assistant.simulation import TAKES, Noted, Simulation
-from assistant.sound import Sound, Utterance
+from scripts._faulty import Faulty
 
 SAMPLES = Path(__file__).parents[2] / "samples"
 
@@ -26,53 +26,6 @@ def picture(name: str) -> Photo:
 
 def covered() -> Photo:
     return Photo(np.random.default_rng(1).integers(0, 4, (480, 640, 3)).astype(np.uint8))
-
-
-class Faulty:
-    """Engines of which one can be made to fail, to take a part in tests of faults."""
-
-    def __init__(self, engines: Engines) -> None:
-        self._engines = engines
-        self.faults: dict[str, Exception] = {}
-        self.reads = 0
-        self.heard: Utterance | None = None
-        """What the recogniser is to understand, whatever was said."""
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._engines, name)
-
-    def _fail(self, name: str) -> None:
-        if name in self.faults:
-            raise self.faults[name]
-
-    @property
-    def recogniser(self) -> Any:
-        return self
-
-    @property
-    def reader(self) -> Any:
-        return self
-
-    @property
-    def speaker(self) -> Any:
-        return self
-
-    def transcribe(self, sound: Sound) -> Utterance:
-        self._fail("recogniser")
-        return self.heard or self._engines.recogniser.transcribe(sound)
-
-    def read(self, photo: Photo) -> Any:
-        self._fail("reader")
-        self.reads += 1
-        return self._engines.reader.read(photo)
-
-    def detect(self, photo: Photo) -> Any:
-        self._fail("reader")
-        return self._engines.reader.detect(photo)  # type: ignore[attr-defined]
-
-    def speak(self, text: str, speed: float) -> Iterator[Sound]:
-        self._fail("speaker")
-        return self._engines.speaker.speak(text, speed)
 
 
 class Scene:

@@ -39,7 +39,7 @@ def test_what_is_said_counts_and_the_rest_stays() -> None:
         ({"voice": 3}, "voice"),
         ({"listening": {"mode": "never"}}, "listening.mode"),
         ({"listening": {"end_silence_seconds": 0.49}}, "listening.end_silence_seconds"),
-        ({"listening": {"noise_suppression": 1}}, "listening.noise_suppression"),
+        ({"listening": {"echo_cancellation": 1}}, "listening.echo_cancellation"),
         ({"answers": {"sentences": 2.0}}, "answers.sentences"),
         ({"answers": {"sentences": 0}}, "answers.sentences"),
         ({"devices": {"camera": 0}}, "devices.camera"),

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import pytest
+
 from assistant.mind.grounding import Answer, answer
 from assistant.mind.question import understand
 from assistant.page import Page
@@ -123,6 +125,22 @@ def test_a_medicine_label_is_read_verbatim_and_never_reckoned() -> None:
         quoted = given.text.removeprefix("The label says: ").split(" 1 line was")[0]
         assert all(word.strip(".") in printed for word in quoted.split())
     assert "Take 2 tablets every 4 to 6 hours" in ask("How many tablets can I take a day?", MEDICINE).text
+
+
+@pytest.mark.parametrize(
+    ("strength", "doubt"),
+    [
+        ("400 mg", ""),
+        ("4OO mg", "I may have taken a letter for a digit in: 4OO."),
+        ("l0 mg", "I may have taken a letter for a digit in: l0."),
+        ("5mg/10l", ""),
+    ],
+)
+def test_letters_that_look_like_digits_are_doubted_on_a_medicine(strength: str, doubt: str) -> None:
+    said = ask("Read everything.", stacked(f"IBUPROFEN {strength}", "24 tablets", "Take 1 tablet 3 times daily")).text
+    assert said.endswith("Check with a pharmacist.")
+    assert ("I may have taken" in said) == bool(doubt)
+    assert doubt in said
 
 
 def test_food_with_a_vitamin_is_no_medicine() -> None:
