@@ -8,6 +8,7 @@ import pytest
 from assistant.errors import EngineError
 from assistant.events import Pressed, Released, Trouble
 from assistant.profiles import Engines
+from assistant.simulation import TAKES
 from assistant.sound import HEARING_RATE, Sound, Utterance
 from models.store import Store
 from tests.assistant.scenes import Scene, covered, picture
@@ -105,7 +106,10 @@ def test_words_of_command_work_at_any_time(engines: Engines) -> None:
     assert "forget everything" in scene.type("help")
     assert scene.type("What does the sign say?").startswith("NOTICE DOUBLE")
     assert scene.type("spell that").startswith("N, O, T, I, C, E. D, O, U, B, L, E.")
-    assert scene.type("what time is it") == "It is 12:00, Thursday, 1 January." or ":0" in scene.dialogue.mouth.last.sentences[0]
+    assert (
+        scene.type("what time is it") == "It is 12:00, Thursday, 1 January."
+        or ":0" in scene.dialogue.mouth.last.sentences[0]
+    )
     speed, volume = scene.dialogue.mouth.speed, scene.world.mixer.volume
     scene.type("faster")
     assert scene.dialogue.mouth.speed > speed
@@ -174,6 +178,18 @@ def test_what_was_heard_badly_is_repeated_first_and_can_be_put_right(engines: En
     assert [question for question, _ in scene.dialogue.history] == ["when does it expire?"]
 
 
+def test_what_was_heard_badly_is_said_as_soon_as_any_answer(engines: Engines) -> None:
+    waits = []
+    for confidence in (0.9, 0.45):
+        scene = Scene(engines, picture(RECEIPT), {**TAKES, "hear": 0.05, "voice": 0.3}, mode="always")
+        scene.engines.heard = Utterance("How much was paid?", confidence)
+        scene.user_says("How much was paid?", wait=False)
+        scene.until(lambda scene=scene: "thinking" in scene.signals())
+        waits.append(scene.until(lambda scene=scene: scene.dialogue.mouth._numbers))
+    assert waits[0] < 0.1  # it was made ahead
+    assert waits[1] < 0.1
+
+
 def test_what_cannot_be_undone_is_asked_back_when_heard_badly(engines: Engines) -> None:
     scene = Scene(engines, picture(SIGN), mode="always")
     scene.type("What does it say?")
@@ -213,7 +229,9 @@ def test_a_button_that_is_let_go_ends_the_question(engines: Engines) -> None:
         scene.user_says("What does the sign say?", wait=False)
         if release:
             scene.world.happen(Released(scene.world.time))
-        waits.append(scene.until(lambda scene=scene: scene.state == "thinking" or scene.dialogue.mouth.saying is not None))
+        waits.append(
+            scene.until(lambda scene=scene: scene.state == "thinking" or scene.dialogue.mouth.saying is not None)
+        )
         scene.settle()
         assert PROHIBITED in scene.said()
     assert waits[0] < waits[1]
