@@ -441,8 +441,7 @@ class Dialogue:
                 self.mouth.add(first, close=False)
             else:
                 self._end_waiting()
-                doubtful = turn.utterance.confidence < self.preferences.answers.confirm_below
-                asked = [phrases.NOT_HEARD_WELL.format(f"{turn.intent.text.rstrip('.?! ')}?")] if doubtful else []
+                asked = self._asked(turn.utterance, turn.intent)
                 more = [phrases.THERE_IS_MORE] if rest else []
                 kind: Kind = "reading" if turn.intent.name in ("read", "headings") else "answer"
                 self.mouth.say([*asked, *first, *more], kind, rest, open_=True)
@@ -451,6 +450,12 @@ class Dialogue:
         if turn.complete and turn.given:
             self.mouth.add([])
             self._conclude(turn, turn.seen)
+
+    def _asked(self, utterance: Utterance, intent: Intent) -> list[str]:
+        """What was understood, which is said before the answer if it is doubtful."""
+        if utterance.confidence >= self.preferences.answers.confirm_below:
+            return []
+        return [phrases.NOT_HEARD_WELL.format(f"{intent.text.rstrip('.?! ')}?")]
 
     def _conclude(self, turn: Turn, seen: Seen) -> None:
         """An answer is whole."""
@@ -517,8 +522,8 @@ class Dialogue:
                     turn.parts.append(event.piece)
                     if turn.committed:
                         self._give(turn)
-                    elif len(turn.parts) == 1:
-                        self.mouth.prepare(event.piece.text)
+                    elif len(turn.parts) == 1 and turn.utterance and turn.intent:
+                        self.mouth.prepare(" ".join([*self._asked(turn.utterance, turn.intent), event.piece.text]))
 
     def _finished(self, event: Finished) -> None:
         if self.mouth.finished(event) or self.pages.finished(event) or self._look_finished(event):

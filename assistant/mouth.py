@@ -14,7 +14,7 @@ from assistant.errors import VoiceError
 from assistant.events import Finished, Made, Played
 from assistant.mixer import OUTPUT_RATE
 from assistant.ports import Loudspeaker, Workers
-from assistant.sound import Sound
+from assistant.sound import Sound, at_once
 from assistant.voice import pieces
 
 AHEAD = 2
@@ -205,7 +205,7 @@ class Mouth:
         if index is None:
             self._prepared[text].append(sound)
         else:
-            self._numbers[self._loudspeaker.play(sound)] = index
+            self._play(sound, index)
         return True
 
     def finished(self, event: Finished) -> bool:
@@ -259,12 +259,16 @@ class Mouth:
         if ready is None:
             return False
         for sound in ready:
-            self._numbers[self._loudspeaker.play(sound)] = index
+            self._play(sound, index)
         if task in self._tasks:
             self._tasks[task] = index
         else:
             self._made.add(index)
         return True
+
+    def _play(self, sound: Sound, index: int) -> None:
+        """After what is being played; if nothing is, somebody waits for the first word of it."""
+        self._numbers[self._loudspeaker.play(sound if self._numbers else at_once(sound))] = index
 
     def _start(self, text: str, index: int | None) -> int:
         speak, speed = self._speak, self.speed

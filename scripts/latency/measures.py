@@ -6,6 +6,8 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import numpy as np
+
 from assistant.ask import Seen
 from assistant.events import Event, Made, SpeechEnded, SpeechPaused
 from assistant.mind.grounding import Answer
@@ -205,4 +207,4 @@ def _last(log: Sequence[Logged], kind: type, until: float) -> Logged | None:
 def _is_sound(logged: Logged, play: Logged) -> bool:
     """Whether this is the report that the sound of `play` was made."""
     piece = logged.value.piece if _event(logged, Made) else None
-    return isinstance(piece, tuple) and piece[1] is play.value
+    return isinstance(piece, tuple) and np.shares_memory(piece[1].samples, play.value.samples)

@@ -53,7 +53,9 @@ class IpCamera:
         while self.mode != "cut":
             if self.mode != "hang":
                 self.number += self.mode == "run"
-                data = self._dark if self.mode == "dark" else self._frames[self.number % len(self._frames)]
+                frames = self._frames
+                # In no regular order: who looks at every eighth frame must not see one and the same.
+                data = self._dark if self.mode == "dark" else frames[(self.number * 2654435761 >> 7) % len(frames)]
                 head = b"--frame\r\nContent-Type: image/jpeg\r\nContent-Length: %d\r\n\r\n" % len(data)
                 to.wfile.write(head + data + b"\r\n")
             time.sleep(1 / 15)

@@ -9,6 +9,7 @@ from assistant.errors import EngineError
 from assistant.events import Pressed, Released, Trouble
 from assistant.eyes import Photo
 from assistant.profiles import Engines
+from assistant.simulation import TAKES
 from assistant.sound import HEARING_RATE, Sound, Utterance
 from models.store import Store
 from tests.assistant.scenes import Scene, covered, picture
@@ -175,6 +176,18 @@ def test_what_was_heard_badly_is_repeated_first_and_can_be_put_right(engines: En
     scene.user_says("No, I said when does it expire?")
     assert "11:59 PM" in scene.said()
     assert [question for question, _ in scene.dialogue.history] == ["when does it expire?"]
+
+
+def test_what_was_heard_badly_is_said_as_soon_as_any_answer(engines: Engines) -> None:
+    waits = []
+    for confidence in (0.9, 0.45):
+        scene = Scene(engines, picture(RECEIPT), {**TAKES, "hear": 0.05, "voice": 0.3}, mode="always")
+        scene.engines.heard = Utterance("How much was paid?", confidence)
+        scene.user_says("How much was paid?", wait=False)
+        scene.until(lambda scene=scene: "thinking" in scene.signals())
+        waits.append(scene.until(lambda scene=scene: scene.dialogue.mouth._numbers))
+    assert waits[0] < 0.1  # it was made ahead
+    assert waits[1] < 0.1
 
 
 def test_what_cannot_be_undone_is_asked_back_when_heard_badly(engines: Engines) -> None:

@@ -15,7 +15,7 @@ import pytest
 
 from assistant import sound as sound_module
 from assistant.errors import EngineError, OutputError, SoundError
-from assistant.sound import HEARING_RATE, Sound, has_output, load_sound, play, quicker, resample, write_wav
+from assistant.sound import HEARING_RATE, Sound, at_once, has_output, load_sound, play, quicker, resample, write_wav
 
 
 def tone(seconds: float, rate: int = HEARING_RATE, hertz: float = 440.0) -> Sound:
@@ -65,6 +65,15 @@ def test_quicker_shortens_at_the_same_pitch(times: float) -> None:
     assert hurried.seconds == pytest.approx(2.0 / times, rel=0.05)
     assert loudest_hertz(hurried) == pytest.approx(440, abs=5)
     assert hurried.samples.dtype == np.float32
+
+
+def test_what_is_heard_at_once_has_lost_its_first_silence_and_nothing_else() -> None:
+    silence = np.full(4000, 0.001, np.float32)
+    begun = at_once(Sound(np.concatenate([silence, tone(0.5).samples, silence]), HEARING_RATE))
+    assert begun.seconds == pytest.approx(0.5 + 0.25 + 0.005, abs=0.001)
+    assert np.array_equal(begun.samples[-4000:], silence)
+    assert len(at_once(Sound(np.zeros(100, np.float32), HEARING_RATE)).samples) == 100
+    assert len(at_once(Sound(np.zeros(0, np.float32), HEARING_RATE)).samples) == 0
 
 
 def refusal(path: Path) -> SoundError:
