@@ -36,6 +36,7 @@ ECHO_DELAY, NOISE_DELAY = 128, 96
 ECHO_SECONDS = 0.4
 """What was played in the time before may be heard as echo: the devices' own delay, the way through the air, the room."""
 
+_NOTHING = Sound(np.zeros(0, np.float32), HEARING_RATE)
 _USUAL = ListenerOptions()
 
 
@@ -70,6 +71,7 @@ class Listener:
         self._speech = Speech(self._options, 0, self._is_echo)
         self._recent: deque[Frame] = deque(maxlen=self._options.wake_frames)
         self._unjudged = np.zeros(0, np.float32)
+        self._said = _NOTHING
         self._silent_since = -HEARING_RATE
         self._loudest: deque[float] = deque(maxlen=HEARING_RATE // STEP)
         if self._wake:
@@ -121,6 +123,7 @@ class Listener:
     def _woken(self) -> Iterator[Happening]:
         """The wake word, and the voice that already goes on after it; what was said before is no part of it."""
         yield "woken", self._tape.end
+        self._said = _NOTHING
         cut = self._tape.end - round(self._options.wake_cut * HEARING_RATE)
         self._speech = Speech(self._options, max(0, cut), self._is_echo)
         for frame in self._recent:
@@ -146,9 +149,6 @@ class Listener:
             case "ended":
                 said, self._said = self._said, _NOTHING
                 return SpeechEnded(at, said)
-
-
-_NOTHING = Sound(np.zeros(0, np.float32), HEARING_RATE)
 
 
 def _level(samples: Samples) -> float:

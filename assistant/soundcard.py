@@ -20,7 +20,7 @@ from assistant.loudspeaker import PortAudioLoudspeaker
 from assistant.microphone import PortAudioMicrophone
 from assistant.mixer import HEARING_STEP
 from assistant.sound import portaudio
-from assistant.sounddevices import Direction, Found, Present, find, gone, has_server, present
+from assistant.sounddevices import NOTHING, Direction, Found, Present, find, gone, has_server, present
 
 CHECK_SECONDS = 0.25
 """How often the watchdog looks whether the devices still tick."""
@@ -78,14 +78,15 @@ class SoundCard:
             threading.Thread(target=self._watch, name="sound watchdog", daemon=True),
         ]
         self._looked = float("-inf")
-        self._initialised_with = Present(server=False)
+        self._devices = self._initialised_with = NOTHING
 
     def start(self) -> None:
         """Take both devices and begin to listen. One that is not there is reported as lost, and taken when it comes.
 
         Errors: EngineError when there is no PortAudio library.
         """
-        self._initialise(present())
+        self._devices = present()
+        self._initialise(self._devices)
         self._check()
         for thread in self._threads:
             thread.start()
@@ -125,7 +126,7 @@ class SoundCard:
         if now - self._looked < LOOK_SECONDS and not stalled:
             return
         self._looked = now
-        devices = present()
+        devices = self._devices = present(self._devices)
         for side in self._sides:
             if side.found and not _is_there(side.found, side.direction, devices):
                 self._lose(side, str(gone(side.direction, side.wanted)), gone(side.direction, side.wanted).spoken)

@@ -54,6 +54,9 @@ class Present:
         return self.microphones if direction == "microphone" else self.loudspeakers
 
 
+NOTHING = Present(server=False)
+
+
 @dataclass(frozen=True)
 class Found:
     """A device to be opened."""
@@ -64,11 +67,14 @@ class Found:
     """What the sound server calls it; empty without one."""
 
 
-def present() -> Present:
-    """What is there now. Takes some milliseconds."""
+def present(before: Present = NOTHING) -> Present:
+    """What is there now; `before`, the last answer, when a sound server does not answer in time. Takes some milliseconds."""
     cards = _CARDS.read_text() if _CARDS.exists() else ""
-    microphones = _pulse_devices("microphone")
-    loudspeakers = None if microphones is None else _pulse_devices("loudspeaker")
+    try:
+        microphones = _pulse_devices("microphone")
+        loudspeakers = None if microphones is None else _pulse_devices("loudspeaker")
+    except subprocess.TimeoutExpired:
+        return before
     if microphones is None or loudspeakers is None:
         return Present(server=False, cards=cards)
     return Present(True, microphones, loudspeakers, cards)
@@ -127,7 +133,12 @@ def _matching(direction: Direction, wanted: str, now: Present) -> str:
 
 def _default(direction: Direction, now: Present) -> str:
     """The server's default. A monitor, which plays back what is played, is none: it stands in for a lost microphone."""
-    default = (_pactl(f"get-default-{_LISTS[direction].removesuffix('s')}") or "").strip()
+    try:
+        default = (_pactl(f"get-default-{_LISTS[direction].removesuffix('s')}") or "").strip()
+    except subprocess.TimeoutExpired:
+        raise EngineError(
+            "the sound server does not answer: restart it", "The sound system does not answer. Start me again."
+        ) from None
     if default in {device.name for device in now.named(direction)}:
         return default
     raise gone(direction, "")
@@ -146,16 +157,13 @@ def _pulse_devices(direction: Direction) -> tuple[Named, ...] | None:
 
 
 def _pactl(*arguments: str) -> str | None:
-    """What pactl prints; None when it is not installed or no server answers."""
+    """What pactl prints; None when it is not installed or there is no server. TimeoutExpired when the server is too busy."""
     program = shutil.which("pactl")
     if program is None:
         return None
-    try:
-        # In English, with a point in numbers: some versions write the JSON in the user's language.
-        environment = {**os.environ, "LC_ALL": "C.UTF-8"}
-        done = subprocess.run(
-            [program, *arguments], capture_output=True, text=True, timeout=_PACTL_SECONDS, check=True, env=environment
-        )
-    except (OSError, subprocess.SubprocessError):
-        return None
-    return done.stdout
+    # In English, with a point in numbers: some versions write the JSON in the user's language.
+    environment = {**os.environ, "LC_ALL": "C.UTF-8"}
+    done = subprocess.run(
+        [program, *arguments], capture_output=True, text=True, timeout=_PACTL_SECONDS, check=False, env=environment
+    )
+    return None if done.returncode else done.stdout

@@ -50,7 +50,7 @@ class ListenerOptions:
     at the microphone, is no voice: echo cancellation leaves faint pieces that Silero takes for speech."""
     alike: float = 0.35
     """Speech does not start with a sound so much like what was just played (1 is the same): it is the echo of a room that has
-    yet to be learnt. Echo was never below 0.40, people speaking over it in 99 of 100 cases below 0.36."""
+    yet to be learnt. The seven echoes that got so far were at 0.40 to 0.71, 98 of 100 stretches of real voices below 0.33."""
     playing_tail: float = 0.4
     """For how long after the loudspeaker fell silent its echo may be heard."""
 

@@ -19,8 +19,8 @@ WakeName = Literal["okay_nabu", "hey_jarvis", "alexa", "hey_mycroft"]
 USUAL_SENSITIVITY = 0.5
 SENSITIVITIES: dict[Sensitivity, float] = {"low": 0.2, "normal": USUAL_SENSITIVITY, "high": 0.8}
 USUAL_THRESHOLDS: dict[WakeName, float] = {"okay_nabu": 0.69, "hey_jarvis": 0.92, "alexa": 0.9, "hey_mycroft": 0.95}
-"""Probabilities above which a word is heard. Chosen from docs/results/wake-word.md, and the same or higher than what Home
-Assistant's voice firmware calls moderately sensitive (at a dinner party 0.4, 0.9 and 1.5 false wakes an hour; Alexa is not named)."""
+"""Probabilities above which a word is heard. Chosen from docs/results/wake-word.md; for the first two and the last also what Home
+Assistant's voice firmware calls moderately sensitive, with 0.4, 0.9 and 1.5 false wakes an hour at a recorded dinner party."""
 REFRACTORY = 1.0
 """Seconds after a word in which it is not heard again. Nor is it while its probability stays high, which it may for longer."""
 

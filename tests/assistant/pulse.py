@@ -132,31 +132,42 @@ class PulseServer:
         if plug not in self._modules:
             self._modules[plug] = self._load(*_PLUGS[plug])
             self._run("pactl", *_DEFAULTS[plug])
-            if plug == "loudspeaker":
-                self._keep_awake("speaker")
+            self._keep_awake(_DEFAULTS[plug][1])
 
     def unplug(self, plug: Plug) -> None:
         """Pull a device out; nothing if it is out."""
         if plug in self._modules:
             self._run("pactl", "unload-module", self._modules.pop(plug))
+            self._let_sleep(_DEFAULTS[plug][1])
 
-    def _keep_awake(self, sink: str) -> None:
-        """A virtual device that nobody uses works in steps of two seconds, and a stream that is opened waits for the next."""
-        self._let_sleep(sink)
-        command = ["parec", f"--device={sink}.monitor", *_FORMAT]
-        self._wakers[sink] = subprocess.Popen(
-            command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, env={**os.environ, **self.environment}
-        )
+    def _keep_awake(self, device: str) -> None:
+        """A virtual device that nobody uses works in steps of two seconds, and a stream that is opened waits for the next.
 
-    def _let_sleep(self, sink: str) -> None:
-        if waker := self._wakers.pop(sink, None):
+        So a loudspeaker plays silence, and a microphone is recorded. Returns when it has become quick.
+        """
+        self._let_sleep(device)
+        source = device if device == "mic" else f"{device}.monitor"
+        command = ["parec" if device == "mic" else "pacat", f"--device={device}", *_FORMAT]
+        with Path("/dev/zero").open("rb") as silence:
+            self._wakers[device] = subprocess.Popen(
+                command,
+                stdin=silence,
+                stdout=subprocess.DEVNULL,
+                stderr=subprocess.DEVNULL,
+                env={**os.environ, **self.environment},
+            )
+        with self._recorder(source) as recording:
+            _wait(lambda: recording.sound().seconds > 0.3, f"{device} does not wake up")
+
+    def _let_sleep(self, device: str) -> None:
+        if waker := self._wakers.pop(device, None):
             waker.kill()
             waker.wait(10)
 
     def end(self) -> None:
         """End what was started beside the server."""
-        for sink in list(self._wakers):
-            self._let_sleep(sink)
+        for device in list(self._wakers):
+            self._let_sleep(device)
 
     def say(self, sound: Sound) -> None:
         """Play `sound` into the air before the microphone; returns when it has been said."""
@@ -208,7 +219,12 @@ class PulseServer:
     @contextlib.contextmanager
     def recording(self, sink: str = "speaker") -> Iterator[Recording]:
         """Record what the loudspeaker plays, or what is in the air before the microphone."""
-        command = ["parec", f"--device={sink}.monitor", *_FORMAT]
+        with self._recorder(f"{sink}.monitor") as recording:
+            yield recording
+
+    @contextlib.contextmanager
+    def _recorder(self, source: str) -> Iterator[Recording]:
+        command = ["parec", f"--device={source}", *_FORMAT]
         recording = Recording(
             subprocess.Popen(command, stdout=subprocess.PIPE, env={**os.environ, **self.environment}, bufsize=0)
         )
