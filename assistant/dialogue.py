@@ -70,8 +70,8 @@ MOST_TRIES = 2
 DROWNED = 0.4
 """Confidence below which words said over the assistant's own are not believed, but for `URGENT` ones."""
 URGENT = ("stop", "pause", "cancel")
-DESTRUCTIVE = ("forget", "camera_off")
-"""What is asked back when it was not heard well."""
+DESTRUCTIVE = ("forget",)
+"""What cannot be undone is asked back when it was not heard well. (Short orders seldom are, so all others are simply done.)"""
 
 log = logging.getLogger(__name__)
 

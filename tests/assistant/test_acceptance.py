@@ -6,10 +6,12 @@ run beside the tests; how long things take is measured by `scripts/bench_latency
 
 from __future__ import annotations
 
+import json
 import threading
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from pathlib import Path
 from queue import SimpleQueue
 from typing import Any
 
@@ -23,6 +25,7 @@ from assistant.conversation import Conversation, Outside
 from assistant.events import Event, Quit, Typed
 from assistant.eyes import Photo, load_photo
 from assistant.listener import Listener
+from assistant.page import Page, arrange
 from assistant.preferences import Preferences
 from assistant.privacy import open_sockets
 from assistant.profiles import Engines
@@ -140,14 +143,15 @@ def spoken(voice: Any, text: str) -> Sound:
 
 
 @pytest.fixture
-def make(engines: Engines, pulse: PulseServer) -> Iterator[Callable[..., Talk]]:
+def make(store: Store, engines: Engines, pulse: PulseServer) -> Iterator[Callable[..., Talk]]:
     """Starts an assistant with preferences for listening and answers."""
     started: list[Talk] = []
 
-    def begin(**listening: Any) -> Talk:
+    def begin(picture_model: Path | None = None, **listening: Any) -> Talk:
         usual = Preferences()
         chosen = {"mode": "always", **listening}
-        talk = Talk(engines, pulse, replace(usual, listening=replace(usual.listening, **chosen)))
+        used = engines if picture_model is None else Engines(store, picture_model=picture_model)
+        talk = Talk(used, pulse, replace(usual, listening=replace(usual.listening, **chosen)))
         started.append(talk)
         talk.start()
         return talk
@@ -183,6 +187,27 @@ def test_2_a_picture_without_text_is_no_text(make: Callable[..., Talk]) -> None:
     talk = make()
     talk.show(Photo(np.full((600, 800, 3), 190, np.uint8)))
     assert talk.ask("What does it say?").startswith("I see no text in this picture.")
+
+
+def test_3_where_the_picture_model_contradicts_the_print_both_are_said(make: Callable[..., Talk]) -> None:
+    """A real picture model (samples/micro-cogvlm2); the reader is made to read the year's digits in another order."""
+    covers = SAMPLES / "covers/held-out"
+    rows = map(json.loads, (covers / "questions.jsonl").read_text("utf-8").splitlines())
+    row = next(row for row in rows if row["category"] == "year" and row["answers"][0][2] != row["answers"][0][3])
+    year = row["answers"][0]
+    other = year[:2] + year[3] + year[2]
+    talk = make(picture_model=SAMPLES / "micro-cogvlm2")
+    read = talk.engines.read
+
+    def misread(photo: Photo) -> Page:
+        page = read(photo)
+        lines = [replace(line, text=line.text.replace(year, other)) for line in page.lines]
+        return arrange(lines, page.width, page.height)
+
+    talk.engines.read = misread  # type: ignore[method-assign]
+    talk.show(load_photo(covers / row["image"]))
+    said = talk.ask("In what year was this book published?")
+    assert said == f"The picture model says {year}, but I read {other}. Please check."
 
 
 def test_4_a_medicine_is_read_as_it_is_printed_and_spelled_on_request(make: Callable[..., Talk]) -> None:
