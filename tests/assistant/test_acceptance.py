@@ -207,7 +207,7 @@ def test_3_where_the_picture_model_contradicts_the_print_both_are_said(make: Cal
     talk.engines.read = misread  # type: ignore[method-assign]
     talk.show(load_photo(covers / row["image"]))
     said = talk.ask("In what year was this book published?")
-    assert said == f"The picture model says {year}, but I read {other}. Please check."
+    assert said.endswith(f"The picture model says {year}, but I read {other}. Please check.")
 
 
 def test_4_a_medicine_is_read_as_it_is_printed_and_spelled_on_request(make: Callable[..., Talk]) -> None:
@@ -252,7 +252,7 @@ def test_6_words_of_command_at_any_time(make: Callable[..., Talk]) -> None:
     talk.wait(lambda: talk.dialogue.mouth.speed == speed)
     talk.say("Stop.")
     talk.wait(lambda: talk.dialogue.mouth.saying is None)
-    assert "Say stop, repeat, more" in talk.ask("Help.")
+    assert "Say stop, repeat, more" in talk.ask("What can I say?")
     assert talk.ask("Camera off.") == phrases.CAMERA_NOW_OFF
     assert talk.ask("Forget everything.") == phrases.FORGOTTEN
     assert talk.dialogue.lookout.seen is None
