@@ -21,7 +21,7 @@ from assistant import readiness
 from assistant.advice import PLAIN, Advice
 from assistant.errors import EngineError
 from assistant.readiness import Gap, Surroundings
-from assistant.sound import devices
+from assistant.sounddevices import names, present
 from models.catalogue import Entry
 from models.store import Listing
 
@@ -117,8 +117,8 @@ def look(store_root: Path) -> Machine:
     outputs: tuple[str, ...] = ()
     inputs: tuple[str, ...] = ()
     try:
-        found = devices()
-        outputs, inputs = found.outputs, found.inputs
+        now = present()
+        outputs, inputs = names("loudspeaker", now), names("microphone", now)
     except EngineError as error:
         sound_problem = str(error)
     return Machine(

@@ -231,30 +231,10 @@ def _wav_header(rate: int, length: int) -> bytes:
     )
 
 
-@dataclass(frozen=True)
-class Devices:
-    """Names of the sound devices that this machine has now."""
-
-    outputs: tuple[str, ...]
-    inputs: tuple[str, ...]
-
-
-def devices() -> Devices:
-    """The loudspeakers and microphones present.
-
-    Errors: EngineError when the PortAudio library is missing.
-    """
-    found = portaudio().query_devices()
-    return Devices(
-        outputs=tuple(device["name"] for device in found if device["max_output_channels"] > 0),
-        inputs=tuple(device["name"] for device in found if device["max_input_channels"] > 0),
-    )
-
-
 def has_output() -> bool:
     """Whether `play` has something to play on."""
     with contextlib.suppress(EngineError):
-        return bool(devices().outputs)
+        return any(device["max_output_channels"] > 0 for device in portaudio().query_devices())
     return False
 
 

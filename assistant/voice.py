@@ -25,10 +25,9 @@ from onnxruntime.capi.onnxruntime_pybind11_state import (
 from piper import PiperVoice, SynthesisConfig
 
 from assistant.errors import EngineError
+from assistant.preferences import FASTEST, SLOWEST
 from assistant.sound import Sound, quicker
 
-SLOWEST, FASTEST = 0.5, 3.0
-"""Speeds a voice takes, in times its usual one."""
 FIRST_WORDS = 12
 """A longer first sentence is cut at a pause, because nothing is heard before its first piece is made."""
 MOST_WORDS = 40

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from app import settings
 from app.terminal import complain, say, say_json, write_json
+from assistant.preferences import FASTEST, SLOWEST
 from models.store import Store
 
 if TYPE_CHECKING:
@@ -20,8 +21,6 @@ if TYPE_CHECKING:
     from assistant.gate import Quality
     from assistant.profiles import Engines
     from assistant.sound import Sound
-
-SLOWEST, FASTEST = 0.5, 3.0
 
 
 def register(subparsers: Subparsers) -> None:

@@ -225,5 +225,5 @@ def test_a_missing_portaudio_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delitem(sys.modules, "sounddevice", raising=False)
     monkeypatch.setattr(ctypes.util, "find_library", lambda name: None)
     with pytest.raises(EngineError, match="libportaudio2"):
-        sound_module.devices()
+        sound_module.portaudio()
     assert not has_output()
