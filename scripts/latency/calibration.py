@@ -16,8 +16,8 @@ from scripts.latency.report import spread
 from tests.assistant.pulse import PulseServer, Recording
 
 CLICKS = 5
-APART = 0.5
-"""Seconds."""
+APART = 1.0
+"""Seconds in which a click has come through."""
 
 
 def click() -> Sound:
@@ -48,8 +48,8 @@ def sound_system(pulse: PulseServer, card: SoundCard, listener: Listener) -> dic
     microphone = track(heard)
     times = [begins(loudspeaker, click(), at, at + APART) for at in called]
     others = [begins(other, click(), at, at + APART) for at in called]
-    said = [begins(air, click(), at, at + 2 * APART) for at in called]
-    arrived = [begins(microphone, click(), at, at + 2 * APART) for at in called]
+    said = [begins(air, click(), at, at + APART) for at in called]
+    arrived = [begins(microphone, click(), at, at + APART) for at in called]
     return {
         "loudspeaker": _apart(called, times),
         "recorders": _apart(times, others, signed=False),

@@ -9,10 +9,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from assistant.ask import Seen
-from assistant.events import Event, Made, SpeechEnded, SpeechPaused
+from assistant.events import DeviceLost, Event, Made, SpeechEnded, SpeechPaused
 from assistant.mind.grounding import Answer
 from assistant.phrases import STILL_WORKING
-from assistant.sound import Utterance
+from assistant.sound import Sound, Utterance
 from scripts._speech import normalise, word_errors
 from scripts._verdict import verdict
 from scripts.latency.questions import Question
@@ -73,6 +73,8 @@ class Row:
     """And as a share of what is left of the wait after that silence."""
     silenced_ms: float | None
     """Of a word that interrupts: from the beginning of the voice until nothing is heard any more."""
+    device_lost: bool
+    """Whether the machine was so busy meanwhile that a device stopped."""
 
 
 def measure(observed: Observed, way: str, group: str, end_silence: float) -> Row | None:
@@ -114,6 +116,7 @@ def measure(observed: Observed, way: str, group: str, end_silence: float) -> Row
         outside_share=None if out is None else round(out / wait, 3),
         outside_share_after_silence=None if out is None or left <= 0 else round(out / left, 3),
         silenced_ms=ms(silent, times.voice_begin),
+        device_lost=any(_event(each, DeviceLost) for each in log),
     )
 
 
@@ -207,4 +210,6 @@ def _last(log: Sequence[Logged], kind: type, until: float) -> Logged | None:
 def _is_sound(logged: Logged, play: Logged) -> bool:
     """Whether this is the report that the sound of `play` was made."""
     piece = logged.value.piece if _event(logged, Made) else None
-    return isinstance(piece, tuple) and np.shares_memory(piece[1].samples, play.value.samples)
+    if not (isinstance(piece, tuple) and isinstance(piece[1], Sound)):
+        return False
+    return bool(np.shares_memory(piece[1].samples, play.value.samples))

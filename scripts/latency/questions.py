@@ -28,7 +28,7 @@ LEVEL = 0.3
 """Peak of every voice at the microphone."""
 LEAD, TAIL = 0.3, 14.0
 """Seconds of the room before and after the voice: its noise does not end with the question."""
-SPOILED = ("black", "pocket", "values 1/10", "blur 12", "motion")
+SPOILED = ("black", "pocket", "night", "blur 12", "motion")
 BOOKS, OTHERS = 6, 12
 """Pictures of the evaluation data that are asked about: their questions are alike for books, and differ for all else."""
 SECONDS_OF_NOISE = 10

@@ -43,6 +43,7 @@ def summary(rows: Sequence[Row]) -> dict[str, Any]:
         "n": len(rows),
         "verdicts": dict(Counter(row.verdict for row in rows)),
         "misheard_questions": sum(row.misheard_words > 0 for row in rows),
+        "device_lost": sum(row.device_lost for row in rows),
         **{name: each for name, each in figures.items() if each is not None},
     }
 
@@ -117,7 +118,12 @@ def _section(kind: str, title: str, by_way: dict[str, dict[str, Any]]) -> str:
     outcomes = [
         f"{way}: {each['n']} asked, "
         + ", ".join(f"{count} {name}" for name, count in sorted(each["verdicts"].items()))
-        + f"; {each['misheard_questions']} not heard word for word."
+        + f"; {each['misheard_questions']} not heard word for word"
+        + (
+            f"; while {each['device_lost']} were asked a device stopped, the machine being busy."
+            if each["device_lost"]
+            else "."
+        )
         for way, each in counted.items()
     ]
     table = [

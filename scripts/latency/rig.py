@@ -144,6 +144,9 @@ class _Timed:
         finally:
             self._log.add("model", name, time.monotonic(), began)
 
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._real, name)
+
     def transcribe(self, sound: Sound) -> Utterance:
         heard: Utterance = self._time("hear", lambda: self._real.transcribe(sound))
         return heard
@@ -273,7 +276,7 @@ class Rig:
         self._ways[self._current].events.put(event)
 
     def start(self) -> None:
-        """Warm everything and say hello, in each way."""
+        """Make what is said often, and say hello, in each way."""
         for name, way in self._ways.items():
             self._current = name
             way.conversation.warm()
