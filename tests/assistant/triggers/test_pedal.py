@@ -108,6 +108,7 @@ def test_two_keys_are_one_press(machine: Machine, heard: Heard, start: Callable[
     os.write(one, event(30, 1))
     assert heard.kinds(1) == ["Pressed"]
     os.write(two, event(31, 1))
+    assert heard.nothing()  # and the second key is known to be down before the first goes up
     os.write(one, event(30, 0))
     assert heard.nothing()
     os.write(two, event(31, 0))
