@@ -102,6 +102,8 @@ class Dialogue:
         self._lost: dict[DeviceName, str] = {}
         self.camera_on = True
         self._released = False
+        self._paused: Sound | None = None
+        """What was said up to the pause that the voice is in."""
         self._coming: Turn | None = None
         """Being said, and worked on ahead of its end."""
         self._unheard: list[Turn] = []
@@ -171,11 +173,14 @@ class Dialogue:
                 self._call(pressed=True)
             case Released():
                 self._released = True
+                if self._paused is not None:
+                    self._end_hearing(self._paused)
             case SpeechStarted():
                 self._start_hearing()
             case SpeechPaused(sound=sound):
                 self._pause_hearing(sound)
             case SpeechResumed():
+                self._paused = None
                 if self.state == "hearing":
                     self._drop(self._coming)
                     self._coming = None
@@ -242,6 +247,7 @@ class Dialogue:
         self.become("attending")
 
     def _start_hearing(self) -> None:
+        self._paused = None
         if self.state == "asleep" and self.preferences.listening.mode != "always":
             return
         if self.state != "attending":
@@ -261,7 +267,7 @@ class Dialogue:
         if self.state != "hearing":
             return
         self._drop(self._coming)
-        self._coming = None
+        self._coming, self._paused = None, sound
         if self._ahead:
             self._coming = self._hear(sound)
         if self._released:
@@ -270,7 +276,7 @@ class Dialogue:
     def _end_hearing(self, sound: Sound) -> None:
         if self.state != "hearing":
             return
-        self._released = False
+        self._released, self._paused = False, None
         self.timers.clear("hearing")
         turn, self._coming = self._coming or self._hear(sound), None
         self.mouth.signal("thinking")
@@ -594,6 +600,7 @@ class Dialogue:
         self.given_last = self.asked_back = None
         self.history, self._later = [], []
         self.timers.clear_all()
+        self._paused = None
         self.called = False
         self.become("asleep")
 

@@ -33,8 +33,9 @@ class ListenerOptions:
     """The same while the assistant itself is heard: what is left of its voice is kept out by `left` and `alike`."""
     resume_frames: int = 2
     """Frames of voice in a row that end a pause."""
-    pause: float = 0.2
-    """Silence after which speech has paused, so that hearing may begin."""
+    pause: float = 0.1
+    """Silence after which speech has paused, so that hearing may begin. A false pause costs one hearing in vain: with 0.1 there
+    were 4 in 54 questions and 14 in 28 recordings read aloud, with 0.2 there were 3 and 10, and as many words misheard."""
     end: float = 0.6
     """Silence after which speech is over (0.5 to 0.7)."""
     lead: float = 0.3
