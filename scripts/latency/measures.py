@@ -94,7 +94,9 @@ def measure(observed: Observed, way: str, group: str, end_silence: float) -> Row
     def ms(at: float | None, since: float | None = times.voice_end) -> float | None:
         return None if at is None or since is None else round(1000 * (at - since), 1)
 
-    silent = silent_from(observed.heard, times.voice_begin) if question.kind == "interruption" else None
+    silent = None
+    if question.kind == "interruption":  # up to the signal that speech is over, which is a sound as well
+        silent = silent_from(observed.heard, times.voice_begin, times.decided or observed.over)
     return Row(
         way=way,
         kind=question.kind,

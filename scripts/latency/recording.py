@@ -96,10 +96,10 @@ def without(recording: Track, sound: Sound, begin: float) -> Track:
     return replace(recording, samples=left)
 
 
-def silent_from(recording: Track, after: float, level: float = 0.003) -> float | None:
-    """When the last sound after this time was over; None where nothing was heard any more."""
+def silent_from(recording: Track, after: float, before: float, level: float = 0.003) -> float | None:
+    """When the last sound between two times was over; None where nothing was heard."""
     start = recording.sample_at(after)
-    loud = np.flatnonzero(np.abs(recording.samples[start:]) > level)
+    loud = np.flatnonzero(np.abs(recording.samples[start : recording.sample_at(before)]) > level)
     return recording.time_of(start + int(loud[-1]) + 1) if len(loud) else None
 
 

@@ -108,11 +108,12 @@ def test_a_signal_alone_is_no_speech_and_speech_alone_no_signal() -> None:
 def test_silence_holds_nothing() -> None:
     silence = track([(START + at / 100, np.zeros(STEP, np.float32)) for at in range(500)])
     assert begins(silence, voice(), START, START + 5) is None
-    assert silent_from(silence, START) is None
+    assert silent_from(silence, START, START + 5) is None
 
 
 def test_it_is_silent_after_the_last_sound() -> None:
-    found = silent_from(recorded(room((1.0, voice()))), START)
+    recording = recorded(room((1.0, voice()), (5.0, signal())))
+    found = silent_from(recording, START, START + 4.5)
     assert found == pytest.approx(START + 1.0 + audible_to(voice()), abs=0.1)
 
 
