@@ -16,6 +16,8 @@ from scripts.latency.report import spread
 from tests.assistant.pulse import PulseServer, Recording
 
 CLICKS = 5
+LEAD = 0.5
+"""Seconds of silence before a click that is said: the virtual device shifts when a player joins it."""
 APART = 1.0
 """Seconds in which a click has come through."""
 
@@ -48,8 +50,8 @@ def sound_system(pulse: PulseServer, card: SoundCard, listener: Listener) -> dic
     microphone = track(heard)
     times = [begins(loudspeaker, click(), at, at + APART) for at in called]
     others = [begins(other, click(), at, at + APART) for at in called]
-    said = [begins(air, click(), at, at + APART) for at in called]
-    arrived = [begins(microphone, click(), at, at + APART) for at in called]
+    said = [begins(air, click(), at + LEAD / 2, at + LEAD + APART) for at in called]
+    arrived = [begins(microphone, click(), at + LEAD / 2, at + LEAD + APART) for at in called]
     return {
         "loudspeaker": _apart(called, times),
         "recorders": _apart(times, others, signed=False),
@@ -64,7 +66,7 @@ def _clicks(pulse: PulseServer, card: SoundCard) -> tuple[list[float], tuple[Tra
         for _ in range(CLICKS):
             called.append(time.monotonic())
             card.loudspeaker.cue(click())
-            pulse.say(click())
+            pulse.say(Sound(np.pad(click().samples, (round(LEAD * HEARING_RATE), 0)), HEARING_RATE))
             time.sleep(APART)
     return called, (_track(one), _track(two)), _track(air)
 

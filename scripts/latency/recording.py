@@ -25,8 +25,9 @@ FAINT = 0.01
 """Least energy of what is found, by what was looked for: in silence every shape is found."""
 PIECE = 0.3
 """Seconds of a sound by which its beginning or its end is known again."""
-NEIGHBOURS = 100
-"""Blocks before and after, of which the promptest tells how late all are: a delay only ever adds."""
+NEIGHBOURS = 30
+"""Blocks before and after, of which the promptest tells how late all are: a delay only ever adds. No more than 0.3 s of them,
+because a virtual device shifts by up to 20 ms when a player joins it."""
 
 
 @dataclass(frozen=True)

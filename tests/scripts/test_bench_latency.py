@@ -43,14 +43,14 @@ def room(*placed: tuple[float, Sound], seconds: float = 8.0) -> NDArray[np.float
     return made
 
 
-def recorded(samples: NDArray[np.float32], late: float = 0.05) -> Track:
+def recorded(samples: NDArray[np.float32], late: float = 0.03) -> Track:
     """Its blocks of 10 ms, each of which came late by chance, as from a busy machine; some promptly."""
     random = np.random.default_rng(1)
     blocks = []
     came = 0.0
     for at in range(0, len(samples), STEP):
         due = START + (at + STEP) / HEARING_RATE
-        came = max(came, due + (0.0 if random.random() < 0.1 else late * random.random()))
+        came = max(came, due + (0.0 if random.random() < 0.3 else late * random.random()))
         blocks.append((came, samples[at : at + STEP]))
     return track(blocks)
 
