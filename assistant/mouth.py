@@ -138,7 +138,7 @@ class Mouth:
     def pause(self, held: bool = False) -> None:
         """Fall silent in the middle of it; `held`: until the user wants to hear more."""
         self.paused = True
-        self.held = held
+        self.held = held or self.held
         self._loudspeaker.pause()
 
     def resume(self) -> None:

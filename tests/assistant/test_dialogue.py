@@ -148,7 +148,12 @@ def test_a_reading_can_be_paused_and_stepped_through(engines: Engines) -> None:
     scene.world.run(20)
     assert scene.dialogue.mouth.paused
     assert reading.at == 2
-    assert scene.type("where am I", wait=False) or True
+    scene.engines.heard = Utterance("mumble mumble", 0.3)
+    scene.user_says("Mumble mumble.", wait=False)
+    scene.world.run(5)
+    assert scene.dialogue.mouth.paused  # who said "pause" hears nothing more before saying so
+    scene.engines.heard = None
+    scene.type("where am I", wait=False)
     assert "Sentence 3 of" in " ".join(scene.dialogue.mouth.saying.sentences)
     scene.type("continue", wait=False)
     scene.until(lambda: reading.at == 3, 30)
