@@ -27,7 +27,7 @@ from assistant.preferences import Preferences
 from assistant.profiles import EVERYDAY, Engines
 from assistant.pronounce import as_spoken
 from assistant.sound import Sound
-from assistant.voice import EspeakSpeaker
+from assistant.voice import EspeakSpeaker, pieces
 from assistant.workers import ThreadWorkers
 
 STANDING = (STILL_WORKING, HEARD_NOTHING, GONE_WRONG, ALL_RIGHT, NO_PICTURE, TOOK_TOO_LONG, *REFUSALS)
@@ -112,7 +112,8 @@ class Conversation:
         """
         self._engines.warm(EVERYDAY)
         speed = self.dialogue.mouth.speed
-        self.dialogue.mouth.keep({text: list(self._speak(text, speed)) for text in (READY, *STANDING)})
+        sentences = [sentence for text in (READY, *STANDING) for sentence in pieces(text)]
+        self.dialogue.mouth.keep({sentence: list(self._speak(sentence, speed)) for sentence in sentences})
 
     def run(self) -> Preferences | None:
         """Converse until `Quit`, which gives None, or until preferences ask for other devices or engines, which gives these."""
