@@ -9,7 +9,9 @@ from __future__ import annotations
 import errno
 import warnings
 from dataclasses import dataclass
+from io import BytesIO
 from pathlib import Path
+from typing import BinaryIO
 
 import cv2
 import numpy as np
@@ -61,39 +63,51 @@ def load_photo(path: Path) -> Photo:
     """
     try:
         with path.open("rb") as file:
-            head = file.read(512)
-            if not head:
-                raise PictureError(
-                    f"{path}: the file is empty (0 bytes). Take or copy the picture again.",
-                    "The picture file is empty. Take the picture again.",
-                )
-            file.seek(0)
-            with warnings.catch_warnings():
-                # Our own limit is stricter than Pillow's warning; odd metadata is no reason to bother anybody.
-                warnings.simplefilter("ignore")
-                Image.init()  # registers every format: `formats` may name only registered ones
-                try:
-                    with Image.open(file, formats=FORMATS) as image:
-                        _refuse_from_header(path, image)
-                        return Photo(_upright_rgb(image))
-                except UnidentifiedImageError as error:
-                    raise _no_picture(path, head) from error
-                except Image.DecompressionBombError as error:
-                    raise _too_large(path, "far too many pixels") from error
+            return _read(file, str(path))
     except OSError as error:
-        raise _unopened(path, error) from error
+        raise _unopened(str(path), error) from error
+
+
+def photo_of(data: bytes, name: str = "the picture") -> Photo:
+    """The picture in `data`, a file's content that never was on the disk; as `load_photo`. `name` is for the error's words."""
+    try:
+        return _read(BytesIO(data), name)
+    except OSError as error:  # from a decoder
+        raise _damaged(name, error) from error
+
+
+def _read(file: BinaryIO, name: str) -> Photo:
+    head = file.read(512)
+    if not head:
+        raise PictureError(
+            f"{name}: the file is empty (0 bytes). Take or copy the picture again.",
+            "The picture file is empty. Take the picture again.",
+        )
+    file.seek(0)
+    try:
+        with warnings.catch_warnings():
+            # Our own limit is stricter than Pillow's warning; odd metadata is no reason to bother anybody.
+            warnings.simplefilter("ignore")
+            Image.init()  # registers every format: `formats` may name only registered ones
+            with Image.open(file, formats=FORMATS) as image:
+                _refuse_from_header(name, image)
+                return Photo(_upright_rgb(image))
+    except UnidentifiedImageError as error:
+        raise _no_picture(name, head) from error
+    except Image.DecompressionBombError as error:
+        raise _too_large(name, "far too many pixels") from error
     except (SyntaxError, ValueError) as error:  # how Pillow's plug-ins report a damaged file
-        raise _damaged(path, error) from error
+        raise _damaged(name, error) from error
 
 
-def _refuse_from_header(path: Path, image: Image.Image) -> None:
+def _refuse_from_header(name: str, image: Image.Image) -> None:
     width, height = image.size
     if width * height > MOST_PIXELS:
-        raise _too_large(path, f"{width} x {height} pixels")
+        raise _too_large(name, f"{width} x {height} pixels")
     # Some phones write a .jpg of several frames (MPO): the same shot for a depth view, and the first is the photograph.
     if getattr(image, "is_animated", False) and image.format != "MPO":
         raise PictureError(
-            f"{path}: an animation, not one picture. Save one of its frames as JPEG or PNG.",
+            f"{name}: an animation, not one picture. Save one of its frames as JPEG or PNG.",
             "That file is an animation, not one picture. Save one of its frames as a picture.",
         )
 
@@ -124,7 +138,7 @@ def _eight_bits(image: Image.Image) -> Image.Image:
     return grey
 
 
-def _no_picture(path: Path, head: bytes) -> PictureError:
+def _no_picture(name: str, head: bytes) -> PictureError:
     """The refusal of a file that is none of `FORMATS`, naming what it is where its first bytes say so."""
     kind = "not a picture this assistant can open"
     if head[4:8] == b"ftyp":
@@ -138,28 +152,28 @@ def _no_picture(path: Path, head: bytes) -> PictureError:
         kind = "a PDF document, not a picture"
     elif b"<svg" in head.lower():
         kind = "an SVG drawing, not a picture"
-    return PictureError(f"{path}: {kind}. {_SAVE_AS}", f"That file is {kind}. {_SAVE_AS}")
+    return PictureError(f"{name}: {kind}. {_SAVE_AS}", f"That file is {kind}. {_SAVE_AS}")
 
 
-def _too_large(path: Path, size: str) -> PictureError:
+def _too_large(name: str, size: str) -> PictureError:
     limit = f"{MOST_PIXELS // 1_000_000} megapixels"
     return PictureError(
-        f"{path}: too large ({size}; at most {limit}). Reduce it first.",
+        f"{name}: too large ({size}; at most {limit}). Reduce it first.",
         f"The picture is too large: more than {limit}. Use a smaller one.",
     )
 
 
-def _damaged(path: Path, error: Exception) -> PictureError:
+def _damaged(name: str, error: Exception) -> PictureError:
     return PictureError(
-        f"{path}: the picture is damaged or incomplete ({error}). Copy or take it again.",
+        f"{name}: the picture is damaged or incomplete ({error}). Copy or take it again.",
         "The picture file is damaged or incomplete. Take the picture again.",
     )
 
 
-def _unopened(path: Path, error: OSError) -> PictureError:
+def _unopened(name: str, error: OSError) -> PictureError:
     """The refusal that fits an operating system's error; one without a number comes from a decoder: damage."""
     if error.errno is None:
-        return _damaged(path, error)
+        return _damaged(name, error)
     said = {
         errno.ENOENT: ("there is no such file. Check the name.", "I cannot find that picture. Check its name."),
         errno.EISDIR: ("this is a folder. Name one picture in it.", "That is a folder. Name one picture in it."),
@@ -175,7 +189,7 @@ def _unopened(path: Path, error: OSError) -> PictureError:
             "I cannot read that picture file. Copy it to another place.",
         ),
     )
-    return PictureError(f"{path}: {printed}", spoken)
+    return PictureError(f"{name}: {printed}", spoken)
 
 
 def brighten(photo: Photo) -> Photo:

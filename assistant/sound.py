@@ -13,6 +13,7 @@ import struct
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from fractions import Fraction
+from io import BytesIO
 from pathlib import Path
 from types import ModuleType
 from typing import BinaryIO, cast
@@ -91,32 +92,50 @@ def load_sound(path: Path) -> Sound:
         ) from None
     except (av.error.FFmpegError, OSError) as error:
         raise _not_sound(path, error.strerror or str(error)) from error
+    return _joined(blocks, path)
+
+
+def sound_of(data: bytes, name: str = "the recording") -> Sound:
+    """The sound in `data`, a file's content that never was on the disk; as `load_sound`. `name` is for the error's words."""
+    if not data:
+        raise SoundError(
+            f"{name} is empty (0 bytes): record the question again",
+            "The recording is empty. Record your question again.",
+        )
+    try:
+        blocks = list(_decode(BytesIO(data), name))
+    except (av.error.FFmpegError, OSError) as error:
+        raise _not_sound(name, error.strerror or str(error)) from error
+    return _joined(blocks, name)
+
+
+def _joined(blocks: list[NDArray[np.float32]], name: object) -> Sound:
     samples = np.concatenate(blocks) if blocks else np.zeros(0, np.float32)
     if not len(samples):
-        raise _not_sound(path, "it holds no samples")
+        raise _not_sound(name, "it holds no samples")
     return Sound(np.clip(np.nan_to_num(samples), -1, 1), HEARING_RATE)
 
 
-def _not_sound(path: Path, reason: str) -> SoundError:
+def _not_sound(name: object, reason: str) -> SoundError:
     return SoundError(
-        f"{path} cannot be read as sound ({reason}): give a sound file such as WAV, FLAC, OGG or MP3",
+        f"{name} cannot be read as sound ({reason}): give a sound file such as WAV, FLAC, OGG or MP3",
         "That file is not a recording I can read. Record your question again.",
     )
 
 
-def _decode(file: BinaryIO, path: Path) -> Iterator[NDArray[np.float32]]:
+def _decode(file: BinaryIO, name: object) -> Iterator[NDArray[np.float32]]:
     """Mono blocks of `file` at `HEARING_RATE`; SoundError once they exceed `LONGEST_SECONDS`."""
     resampler = av.AudioResampler(format="flt", layout="mono", rate=HEARING_RATE)
     length = 0
     # An empty list of protocols: a play list given as a recording must not open other files, nor the network.
     with av.open(file, "r", metadata_errors="ignore", options={"protocol_whitelist": ""}) as container:
         if not container.streams.audio:
-            raise _not_sound(path, "it has no sound track")
+            raise _not_sound(name, "it has no sound track")
         for packet in container.demux(container.streams.audio[0]):
             try:
                 frames = packet.decode()
             except av.error.InvalidDataError:
-                log.warning("%s: skipped a damaged packet after %.1f s", path, length / HEARING_RATE)
+                log.warning("%s: skipped a damaged packet after %.1f s", name, length / HEARING_RATE)
                 continue
             for frame in frames:
                 frame.pts = None  # gaps between time stamps are not sound
@@ -125,7 +144,7 @@ def _decode(file: BinaryIO, path: Path) -> Iterator[NDArray[np.float32]]:
                 length += block.samples
                 if length > LONGEST_SECONDS * HEARING_RATE:
                     raise SoundError(
-                        f"{path} is longer than {LONGEST_SECONDS:.0f} s: record the question alone",
+                        f"{name} is longer than {LONGEST_SECONDS:.0f} s: record the question alone",
                         "The recording is longer than a minute. Ask in a shorter one.",
                     )
                 yield block.to_ndarray().reshape(-1).astype(np.float32)
@@ -206,6 +225,13 @@ def write_wav(path: Path, sounds: Iterable[Sound]) -> None:
             f"cannot write {path} ({error.strerror or error}): free some space or choose another place with --out",
             "I could not save the answer: the disk may be full. Choose another place.",
         ) from error
+
+
+def wav_of(sounds: Iterable[Sound]) -> bytes:
+    """`sounds`, one after the other, as the content of a file such as `write_wav` writes."""
+    file = BytesIO()
+    _write_frames(file, sounds)
+    return file.getvalue()
 
 
 def _write_frames(file: BinaryIO, sounds: Iterable[Sound]) -> None:
