@@ -33,7 +33,7 @@ class Lookout:
         self._look = look
         self.seen: Seen | None = None
         """The last picture that was looked at."""
-        self._answered: deque[Seen] = deque(maxlen=COMPARED)
+        self._album = Album()
         self._task: int | None = None
         self._photo: Photo | None = None
         """Being looked at."""
@@ -93,14 +93,11 @@ class Lookout:
 
     def note_answered(self, seen: Seen) -> None:
         """An answer was given from this picture: a later one may be compared with it."""
-        if self._answered and _same_text(self._answered[-1], seen):
-            self._answered.pop()
-        self._answered.append(seen)
+        self._album.add(seen)
 
     def earlier(self, now: Seen) -> Seen | None:
-        """What `now` is to be compared with: the last picture of something else, or else of the same."""
-        others = [seen for seen in self._answered if seen is not now]
-        return next((seen for seen in reversed(others) if not _same_text(seen, now)), others[-1] if others else None)
+        """As `Album.earlier`."""
+        return self._album.earlier(now)
 
     def made(self, event: Made) -> bool:
         """A picture was looked at; False when it is not ours."""
@@ -130,7 +127,7 @@ class Lookout:
         self.leave_off()
         self._camera.watch(False)
         self.seen = None
-        self._answered.clear()
+        self._album = Album()
 
     def _present(self) -> Photo | None:
         """The sharpest frame of what the camera sees now: a sharper one of what it saw a second ago is of no use."""
@@ -138,6 +135,24 @@ class Lookout:
         if sharpest is None or newest is None:
             return newest
         return sharpest if same_scene(sharpest, newest) else newest
+
+
+class Album:
+    """The last pictures that answers were given from, to compare with."""
+
+    def __init__(self) -> None:
+        self._kept: deque[Seen] = deque(maxlen=COMPARED)
+
+    def add(self, seen: Seen) -> None:
+        """One more; another one of the same text takes the place of the last."""
+        if self._kept and _same_text(self._kept[-1], seen):
+            self._kept.pop()
+        self._kept.append(seen)
+
+    def earlier(self, now: Seen) -> Seen | None:
+        """What `now` is to be compared with: the last picture of something else, or else of the same."""
+        others = [seen for seen in self._kept if seen is not now]
+        return next((seen for seen in reversed(others) if not _same_text(seen, now)), others[-1] if others else None)
 
 
 def _same_text(a: Seen, b: Seen) -> bool:

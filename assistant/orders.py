@@ -95,14 +95,14 @@ def previous(dialogue: Dialogue, _: Intent) -> None:
 
 
 def slower(dialogue: Dialogue, intent: Intent) -> None:
-    _speed(dialogue, -_steps(intent) * SPEED_STEP)
+    _speed(dialogue, -steps(intent) * SPEED_STEP)
 
 
 def faster(dialogue: Dialogue, intent: Intent) -> None:
-    _speed(dialogue, _steps(intent) * SPEED_STEP)
+    _speed(dialogue, steps(intent) * SPEED_STEP)
 
 
-def _steps(intent: Intent) -> int:
+def steps(intent: Intent) -> int:
     """Two of them for "much faster"."""
     return int(intent.argument) if intent.argument.isdigit() else 1
 
@@ -118,11 +118,11 @@ def _speed(dialogue: Dialogue, by: float) -> None:
 
 
 def louder(dialogue: Dialogue, intent: Intent) -> None:
-    _volume(dialogue, _steps(intent) * VOLUME_STEP)
+    _volume(dialogue, steps(intent) * VOLUME_STEP)
 
 
 def quieter(dialogue: Dialogue, intent: Intent) -> None:
-    _volume(dialogue, -_steps(intent) * VOLUME_STEP)
+    _volume(dialogue, -steps(intent) * VOLUME_STEP)
 
 
 def _volume(dialogue: Dialogue, by: float) -> None:
