@@ -54,7 +54,7 @@ class Service:
         """Sentences to be made into sound."""
         self.frames = Line(most=4)
         """Frames of somebody who aims a camera: one that would have to wait long is of no use any more."""
-        self.loudspeaker = DeviceVoice()
+        self.loudspeaker = DeviceVoice(lambda: (self.preferences.devices.loudspeaker, self.preferences.voice.volume))
         self._watch = settings.Watch(places.file)
         self._clock = clock
         self._looked = clock()
