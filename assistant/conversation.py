@@ -98,7 +98,7 @@ class Conversation:
             workers=ThreadWorkers(outside.events.put, clock),
             clock=clock,
             now=lambda: datetime.now().astimezone(),
-            battery=_battery,
+            battery=battery,
             save=outside.save,
             remember=self._keep_voice,
             forget=outside.forget_sound,
@@ -162,7 +162,8 @@ class Conversation:
         self._outside.remember(self._preferences)
 
 
-def _battery() -> tuple[int, bool] | None:
+def battery() -> tuple[int, bool] | None:
+    """Percent of this machine's battery, and whether it is being charged; None without one."""
     found = psutil.sensors_battery()
     return None if found is None else (round(found.percent), bool(found.power_plugged))
 

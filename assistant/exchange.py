@@ -24,7 +24,7 @@ from assistant.mind.intents import Intent, interpret
 from assistant.mind.question import understand
 from assistant.orders import SPEED_STEP, steps
 from assistant.page import Line
-from assistant.preferences import FASTEST, SLOWEST
+from assistant.preferences import FASTEST, SLOWEST, Answers
 from assistant.profiles import Engines
 from assistant.reading import number_by_number, position, printed_words, shortened, spelled
 from assistant.replies import ABOUT_PICTURES, reply, whole
@@ -103,18 +103,13 @@ class Exchange:
     def __init__(
         self,
         engines: Engines,
-        sentences: int = 2,
-        confirm_below: float = 0.6,
+        answers: Answers = Answers(),  # noqa: B008 - frozen
         save: Callable[[Seen, str], str] | None = None,
         battery: Callable[[], tuple[int, bool] | None] = lambda: None,
         now: Callable[[], datetime] = lambda: datetime.now().astimezone(),
     ) -> None:
-        """`sentences` and `confirm_below` as in `preferences.Answers`; `save` (None where nothing may be saved), `battery` and `now` as
-        in `ports.World`.
-        """
-        self._engines = engines
-        self._sentences = sentences
-        self._confirm_below = confirm_below
+        """`save` (None where nothing may be saved), `battery` and `now` as in `ports.World`."""
+        self.use(engines, answers)
         self._save = save
         self._battery = battery
         self._now = now
@@ -122,6 +117,12 @@ class Exchange:
         self._at: int | None = None
         """The sentence of the last answer that is being heard."""
         self.forget()
+
+    def use(self, engines: Engines, answers: Answers) -> None:
+        """Other engines and preferences from now on."""
+        self._engines = engines
+        self._sentences = answers.sentences
+        self._confirm_below = answers.confirm_below
 
     def forget(self) -> None:
         """Keep nothing of what was shown, asked and said."""

@@ -283,6 +283,11 @@ def play(sound: Sound) -> None:
         ) from error
 
 
+def silence() -> None:
+    """End what `play` plays, from another thread."""
+    portaudio().stop()
+
+
 def portaudio() -> ModuleType:
     """The library that knows the sound devices.
 

@@ -13,6 +13,7 @@ from assistant.ask import Seen
 from assistant.errors import QuestionError, SoundError
 from assistant.exchange import Exchange, Heard, Reply, Sentence
 from assistant.eyes import Photo, load_photo
+from assistant.preferences import Answers
 from assistant.profiles import Engines
 from assistant.sound import Sound, load_sound
 from models.store import Store
@@ -95,7 +96,7 @@ def test_more_goes_on_and_repeat_says_it_again(exchange: Exchange) -> None:
 
 
 def test_a_long_answer_waits_for_more(engines: Engines) -> None:
-    exchange = Exchange(engines, sentences=1)
+    exchange = Exchange(engines, Answers(sentences=1))
     exchange.show(load_photo(SAMPLES / "parking-sign.jpg"))
     told(exchange, "help")
     reply = told(exchange, "What does it say?")

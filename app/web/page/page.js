@@ -116,6 +116,7 @@ async function ask(question) {
 /** What is done at each event of the answer. */
 function listener(turn, quiet, resumes) {
   const where = aloud(byVoice);
+  const before = entry;
   let made = null;
   let question = "";
   let toldPlace = -Infinity;
@@ -135,27 +136,26 @@ function listener(turn, quiet, resumes) {
     sentence({ text }) {
       quiet();
       if (!made) {
+        entry?.mark(-1);
+        entry = made = new conversation.Entry(question);
         speaker.begin(where);
-        made = new conversation.Entry(question);
         made.reveal();
         if (where) announce("Answer:");
       }
       made.add(text);
       speaker.add(text);
     },
-    answer({ text, act, speed, evidence }) {
+    answer({ act, speed, evidence }) {
       quiet();
       speaker.end();
       show("Ready.");
       const order = act && act !== "repeat";
-      if (made && (order || act)) made.remove();
-      else if (made) {
-        entry?.mark(-1);
-        entry = made;
-        made.finish(evidence);
-      }
+      if (made && act) {
+        made.remove();
+        entry = before;
+      } else made?.finish(evidence);
       if (made && !where) announce(short(speaker.sentences));
-      if (order) obey(act, speed, made, resumes, text);
+      if (order) obey(act, speed, made, resumes);
     },
   };
 }

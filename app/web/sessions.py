@@ -1,0 +1,100 @@
+"""Who is there: one session for each browser, with its own conversation. Nothing of it is on the disk.
+
+A session is found by a random token in a cookie, of which only the hash is kept. Who may get one is decided in `access.py`.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import secrets
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from app.web.line import Errand
+from assistant.exchange import Exchange
+
+COOKIE = "assistant_session"
+MOST_SESSIONS = 64
+"""Each holds some pictures of at most 12 MB; the one that was longest unused makes room."""
+KEPT_SECONDS = 3600.0
+"""After this time without a request, pictures and answers are forgotten; the session itself stays, so that nobody is put out."""
+
+
+@dataclass
+class Session:
+    """One browser, or one program."""
+
+    exchange: Exchange
+    local: bool
+    """Whether it is on this very machine."""
+    used: float
+    errand: Errand[Any] | None = None
+    """What is being asked."""
+
+    def begin(self, errand: Errand[Any]) -> None:
+        """A new question takes the place of one that is not answered yet."""
+        self.stop()
+        self.errand = errand
+
+    def stop(self) -> None:
+        """Nobody wants an answer any more."""
+        if self.errand is not None:
+            self.errand.drop()
+            self.errand = None
+
+
+class Sessions:
+    """All of them."""
+
+    def __init__(self, make: Callable[[bool], Exchange], clock: Callable[[], float] = time.monotonic) -> None:
+        """`make`: a new conversation, for somebody on this machine or not."""
+        self._make = make
+        self._clock = clock
+        self._known: dict[str, Session] = {}
+
+    def __len__(self) -> int:
+        return len(self._known)
+
+    def open(self, local: bool) -> str:
+        """A new session; returns its token."""
+        while len(self._known) >= MOST_SESSIONS:
+            oldest = min(self._known, key=lambda key: self._known[key].used)
+            self._known.pop(oldest).stop()
+        token = secrets.token_urlsafe(32)
+        self._known[_digest(token)] = Session(self._make(local), local, self._clock())
+        return token
+
+    def find(self, token: str | None) -> Session | None:
+        """The session of `token`; None when there is none."""
+        session = self._known.get(_digest(token)) if token else None
+        if session is not None:
+            session.used = self._clock()
+        return session
+
+    def close(self, token: str | None) -> None:
+        """End it, with all that it holds."""
+        session = self._known.pop(_digest(token), None) if token else None
+        if session is not None:
+            session.stop()
+
+    def forget(self, session: Session) -> None:
+        """Keep nothing of what was shown, asked and said in it; what is still being worked on ends in the old conversation."""
+        session.stop()
+        session.exchange = self._make(session.local)
+
+    def change(self, how: Callable[[Exchange], None]) -> None:
+        """Change every conversation."""
+        for session in self._known.values():
+            how(session.exchange)
+
+    def tidy(self) -> None:
+        """Forget what was left lying. Call it now and then."""
+        for session in self._known.values():
+            if self._clock() - session.used > KEPT_SECONDS:
+                self.forget(session)
+
+
+def _digest(token: str) -> str:
+    return hashlib.sha256(token.encode()).hexdigest()

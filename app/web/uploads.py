@@ -1,0 +1,49 @@
+"""What people send: bounded in size, kept in memory, decoded when its turn has come. No name that a client gives is ever opened."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from fastapi import UploadFile
+
+from assistant.errors import AssistantError, QuestionError
+from assistant.eyes import Photo, photo_of
+from assistant.sound import Sound, sound_of
+
+MOST_BYTES = 25_000_000
+"""Of one picture or recording: a photograph of 64 megapixels has less, and a minute of sound."""
+
+
+class TooLargeError(AssistantError):
+    """What was sent has too many bytes."""
+
+
+async def read_small(upload: UploadFile) -> bytes:
+    """All of `upload`. Errors: TooLargeError."""
+    data = await upload.read(MOST_BYTES + 1)
+    if len(data) > MOST_BYTES:
+        limit = f"{MOST_BYTES // 1_000_000} megabytes"
+        raise TooLargeError(
+            f"a file has more than {limit}: make it smaller",
+            f"That file is too large: more than {limit}. Use a smaller one.",
+        )
+    return data
+
+
+def picture_of(data: bytes) -> Callable[[], Photo]:
+    """Decodes the picture; as `photo_of`."""
+    return lambda: photo_of(data)
+
+
+def recording_of(data: bytes) -> Callable[[], Sound]:
+    """Decodes the recording; as `sound_of`."""
+    return lambda: sound_of(data)
+
+
+def typed(question: str | None) -> Callable[[], str]:
+    """A typed question. Errors: QuestionError when there is none."""
+    if question is None:
+        raise QuestionError(
+            "neither question nor audio was sent: send one of them", "Ask something, and I will answer."
+        )
+    return lambda: question
