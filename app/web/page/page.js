@@ -199,7 +199,8 @@ function stopAll() {
 }
 
 function trouble(error) {
-  const link = error.status === 401 ? element("a", "Log in", { href: "/login" }) : null;
+  if (error.kind === "stopped") return show("Stopped."); // by us, or from another tab
+  const link = error.status === 401 ? element("a", "Open this page anew", { href: "/" }) : null;
   if (!(error instanceof server.Trouble)) console.error(error);
   alarm(error instanceof server.Trouble ? error.message : "Something went wrong in this page. Reload it, and try again.", link);
 }

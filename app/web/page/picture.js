@@ -2,7 +2,7 @@
 
 import * as server from "./server.js";
 
-const LARGEST = 25 * 2 ** 20; // bytes: what the server takes
+const LARGEST = 25_000_000; // bytes: what the server takes
 const NO_PICTURE = "That is no picture. Choose a JPEG, PNG, WebP, BMP or GIF file.";
 const TOO_LARGE = "That picture is too large. Choose one of at most 25 megabytes.";
 const NOTE = document.getElementById("picture-note");
