@@ -130,6 +130,7 @@ class Service:
         session.begin(errand)
         async for piece in errand:
             yield piece
+        self.sessions.make_room(session)
 
     async def look(self, session: Session, picture: Callable[[], Photo]) -> AsyncIterator[Place | Exchange]:
         """Look at a picture ahead of the question; the conversation, which has seen it, comes last."""
@@ -143,6 +144,7 @@ class Service:
 
         async for piece in self.answers.enter(work):
             yield piece
+        self.sessions.make_room(session)
 
     async def aim(self, session: Session, frame: Callable[[], Photo], restart: bool) -> Direction | None:
         """What to say to somebody who aims a camera. Errors: LineFullError when there is no time for this frame."""
