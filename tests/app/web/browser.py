@@ -1,36 +1,37 @@
 """A real browser on the real server: what it asked the network for, what its live regions said, what its axe found.
 
-The browser is Debian's Chromium with a camera that shows a picture and a microphone that plays a recording; the server computes
-with the embedded models and lives in a thread of its own.
+The browser is Debian's Chromium with a camera that shows a picture and a microphone that plays a recording. The states that the page
+can be in are made here too, for whoever looks at each of them: axe, and the script that takes pictures for the documentation.
 """
 
 from __future__ import annotations
 
+import asyncio
 import shutil
 import threading
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import uvicorn
 from axe_playwright_python.sync_playwright import Axe
 from PIL import Image
 from playwright.sync_api import Browser, BrowserContext, Page, Playwright, ViewportSize, sync_playwright
 
-from app import settings
-from app.web.server import create_app
 from app.web.service import Service
+from tests.app.web.serving import PATIENCE
 
 CHROMIUM = shutil.which("chromium")
 FLAGS = (
     "--no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking --disable-component-update"
     " --disable-sync --use-fake-ui-for-media-stream --use-fake-device-for-media-stream --force-device-scale-factor=1"
 ).split()
-PATIENCE = 90.0
-"""Seconds until what must happen has happened, on a machine with other work."""
+SAMPLES = Path(__file__).parents[3] / "samples"
+SIGN, QUESTION = SAMPLES / "parking-sign.jpg", SAMPLES / "what-does-the-sign-say.wav"
+QUESTION_MS = 2500
+"""The recording, and silence after it."""
 DESK = ViewportSize(width=1280, height=900)
 PHONE = ViewportSize(width=320, height=640)
 
@@ -51,30 +52,49 @@ addEventListener("DOMContentLoaded", () => {
 """
 _WATCH_SOUND = """
 window.heard = [];
+window.players = new Set();
 const play = HTMLMediaElement.prototype.play;
 HTMLMediaElement.prototype.play = function () {
-  if (this.src) window.heard.push(this.src);
+  if (this.src) {
+    window.heard.push(this.src);
+    window.players.add(this);
+  }
   return play.call(this);
 };
 """
 
 
-@contextmanager
-def serving(folder: Path) -> Iterator[tuple[str, Service]]:
-    """The server, ready to answer, with a settings file of its own in `folder`; its address."""
-    service = Service(settings.read(folder / "settings.toml"))
-    server = uvicorn.Server(
-        uvicorn.Config(create_app(service), host="127.0.0.1", port=0, log_config=None, access_log=False)
-    )
-    thread = threading.Thread(target=server.run, name="server", daemon=True)
-    thread.start()
-    try:
-        wait_for(lambda: server.started and service.state != "getting ready")
-        port = server.servers[0].sockets[0].getsockname()[1]
-        yield f"http://127.0.0.1:{port}", service
-    finally:
-        server.should_exit = True
-        thread.join(PATIENCE)
+class BusyService(Service):
+    """A service that can be kept busy."""
+
+    loop: asyncio.AbstractEventLoop
+
+    @asynccontextmanager
+    async def running(self) -> AsyncIterator[None]:
+        self.loop = asyncio.get_running_loop()
+        async with super().running():
+            yield
+
+    @contextmanager
+    def busy(self) -> Iterator[None]:
+        """Somebody else is being answered, all the while."""
+        done = threading.Event()
+
+        def work() -> Iterator[None]:
+            done.wait()
+            yield
+
+        async def hold() -> None:
+            async for _ in self.answers.enter(work):
+                pass
+
+        held = asyncio.run_coroutine_threadsafe(hold(), self.loop)
+        wait_for(lambda: len(self.answers) > 0)
+        try:
+            yield
+        finally:
+            done.set()
+            held.result(PATIENCE)
 
 
 @contextmanager
@@ -136,6 +156,11 @@ class Visit:
         """Clips that were played."""
         return len(self.page.evaluate("heard"))
 
+    @property
+    def sounds(self) -> bool:
+        """Whether a clip is playing."""
+        return bool(self.page.evaluate("[...players].some((player) => !player.paused && !player.ended)"))
+
     def violations(self) -> list[str]:
         """What axe finds wrong with what is shown now."""
         found = Axe().run(self.page, options=_AXE).response["violations"]
@@ -144,6 +169,22 @@ class Visit:
     def ask(self, question: str) -> None:
         self.page.get_by_role("textbox").fill(question)
         self.page.get_by_role("textbox").press("Enter")
+
+    def choose(self, picture: Path) -> None:
+        with self.page.expect_file_chooser() as chooser:
+            self.page.get_by_role("button", name="Choose a picture").press("Enter")
+        chooser.value.set_files(picture)
+        self.until("document.getElementById('picture-note').textContent.includes('of text')")
+        self.quiet()
+
+    def speak(self) -> None:
+        """Ask by voice: what the microphone hears, with the button held down by a key."""
+        talk = self.page.get_by_role("button", name="Ask by voice")
+        talk.focus()
+        self.page.keyboard.down(" ")
+        self.until("document.getElementById('state').textContent.startsWith('Listening')")
+        self.page.wait_for_timeout(QUESTION_MS)
+        self.page.keyboard.up(" ")
 
     def answers(self) -> list[tuple[str, str]]:
         """(question, answer), the newest first."""
@@ -201,3 +242,31 @@ def wait_for(condition: Callable[[], bool]) -> None:
     while not condition():
         assert time.monotonic() < deadline, "it did not happen"
         time.sleep(0.05)
+
+
+STATES = ("empty", "answered", "busy", "error", "camera", "dialog")
+
+
+@contextmanager
+def in_state(state: str, visit: Visit, service: BusyService) -> Iterator[None]:
+    """Bring the page that was just opened into one of STATES."""
+    match state:
+        case "answered":
+            visit.choose(SIGN)
+            visit.ask("What does it say?")
+            visit.settled(1)
+        case "busy":
+            with service.busy():
+                visit.ask("What does it say?")
+                visit.until("document.getElementById('state').textContent === 'You are next in line.'")
+                yield
+            return
+        case "error":
+            visit.ask("")
+            visit.until("document.getElementById('alert').textContent !== ''")
+        case "camera":
+            visit.page.get_by_role("button", name="Start the camera").press("Enter")
+            visit.until("document.getElementById('video').videoWidth > 0")
+        case "dialog":
+            visit.page.get_by_role("button", name="Forget everything").press("Enter")
+    yield
