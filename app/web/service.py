@@ -29,6 +29,8 @@ from models.errors import ModelError
 
 State = Literal["getting ready", "ready", "not ready"]
 
+HEAD_START = 5.0
+"""Seconds by which a question goes before pictures that are looked at ahead of one: somebody waits for its answer."""
 TIDY_SECONDS = 60.0
 _LOOK_SECONDS = 1.0
 """How often the settings file is looked at."""
@@ -126,7 +128,7 @@ class Service:
                 exchange.show(picture())
             yield from exchange.ask(words(), speed, at)
 
-        errand = self.answers.enter(work, self.engines.leave_off)
+        errand = self.answers.enter(work, self.engines.leave_off, HEAD_START)
         session.begin(errand)
         async for piece in errand:
             yield piece
