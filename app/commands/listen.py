@@ -12,8 +12,8 @@ from queue import SimpleQueue
 from typing import TYPE_CHECKING
 
 from app import settings
+from app.engines import open_engines, same_engines
 from app.terminal import complain, say, say_json
-from models.store import Store
 
 if TYPE_CHECKING:
     from app.commands import Subparsers
@@ -77,17 +77,13 @@ def _run(arguments: argparse.Namespace) -> int:
     if arguments.simulate:
         return _simulate(arguments, places, preferences)
     forbid_memory_dumps()
-    engines = _engines(places, preferences)
+    engines = open_engines(places, preferences)
     while True:
         changed = _converse(places, chosen, preferences, engines)
         if changed is None:
             return 0
-        if (changed.profile, changed.picture_model, changed.voice.kind) != (
-            preferences.profile,
-            preferences.picture_model,
-            preferences.voice.kind,
-        ):
-            engines = _engines(places, changed)
+        if not same_engines(preferences, changed):
+            engines = open_engines(places, changed)
         preferences = changed
 
 
@@ -137,15 +133,6 @@ def _say_plainly(text: str) -> None:
             play(sound)
     except EngineError as error:
         complain(f"assistant: this could not be said aloud: {error}")
-
-
-def _engines(places: settings.Settings, preferences: Preferences, steady: bool = False) -> Engines:
-    from assistant.profiles import Engines
-
-    model = Path(preferences.picture_model).expanduser() if preferences.picture_model else None
-    return Engines(
-        Store(places.store_root), preferences.profile, preferences.voice.kind, picture_model=model, steady=steady
-    )
 
 
 def _converse(
@@ -246,7 +233,7 @@ def _simulate(arguments: argparse.Namespace, places: settings.Settings, preferen
     from assistant.simulation import Simulation
 
     lines = read_script(arguments.simulate)
-    engines = _engines(places, preferences, steady=True)
+    engines = open_engines(places, preferences, steady=True)
     engines.warm()
     noted: list[Noted] = []
 
