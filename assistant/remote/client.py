@@ -255,28 +255,3 @@ def _refused(status: int, where: str, connection: Connection) -> ServerError:
             "The other machine did not take the question.",
         )
     return ServerError(f"{where} failed ({status}): look at its log", "The other machine has a fault.")
-
-
-@dataclass(frozen=True)
-class Found:
-    """What a server says of itself."""
-
-    host: str
-    problem: str = ""
-    """Why it cannot be used, and what to do; empty when it answers."""
-    models: tuple[str, ...] = ()
-    """Names of the models that it lists; some list none, or not all."""
-
-
-def look_up(connection: Connection) -> Found:
-    """Whether the server answers, and which models it lists. No model is run."""
-
-    async def ask() -> Found:
-        async with connected(connection) as client, asyncio.timeout(connection.timeout):
-            listed = await client.models.list()
-            return Found(connection.host, models=tuple(str(model.id) for model in listed.data))
-
-    try:
-        return asyncio.run(ask())
-    except ServerError as error:
-        return Found(connection.host, str(error))
