@@ -220,7 +220,7 @@ def _think_seeing(
         if begun:
             yield Answer(BROKE_OFF, False, "the other machine broke off", ())
         else:
-            yield sight.only_read(error, page, given or _think_reading(question, seen, engines))
+            yield sight.only_read(error, given or _think_reading(question, seen, engines))
 
 
 def joined(parts: Sequence[Answer]) -> Answer:

@@ -290,9 +290,9 @@ class Server:
         default="",
         metadata={
             "rule": Rule(
-                "Base address of that machine. Only your own network: 10.…, 172.16.… to 172.31.…, 192.168.…, this machine, or a name "
-                "without a dot or with .local, .lan, .home, .internal or .intranet that leads there.",
-                "an address in your own network, such as http://192.168.1.20:8000/v1, or nothing",
+                "Base address of that machine, such as http://192.168.1.20:8000/v1. Only your own network: 10.…, 172.16.… to 172.31.…, "
+                "192.168.…, this machine, or a name without a dot or with .local, .lan, .home, .internal or .intranet that leads there.",
+                "the http or https address of a machine in your own network, or nothing",
                 lambda value: not value or (len(value) <= LONGEST_TEXT and is_own_url(value)),
             )
         },

@@ -26,6 +26,7 @@ from assistant.phrases import (
     CANNOT_TELL,
     DISAGREE,
     MEDICINE_IS_READ,
+    NEEDS_EYES,
     NO_TEXT,
     NOT_SAID,
     ONLY_READ,
@@ -93,11 +94,9 @@ def read_medicine(question: Question, page: Page) -> Answer:
     return Answer(f"{MEDICINE_IS_READ} {said}", False, "", lines)
 
 
-def only_read(error: AssistantError, page: Page, given: Answer) -> Answer:
+def only_read(error: AssistantError, given: Answer) -> Answer:
     """What the reader has to say (`given`) where the picture model of another machine failed: first why there is no more."""
-    said = given.text
-    if given.reason == NEEDS_MODEL:  # a picture model there is, so nobody is to add one
-        said = could_read(page.text) if page.lines else NO_TEXT
+    said = given.text.removeprefix(NEEDS_EYES).strip() or NO_TEXT  # a picture model there is, so nobody is to add one
     return replace(given, text=f"{error.spoken} {ONLY_READ} {said}", reason=given.reason or "only read")
 
 

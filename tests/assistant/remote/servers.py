@@ -102,7 +102,8 @@ def stub(behaviour: Behaviour, certificate: Path | None = None) -> Iterator[Stub
         def do_POST(self) -> None:
             headers = {name.lower(): value for name, value in self.headers.items()}
             body = json.loads(self.rfile.read(int(headers["content-length"])))
-            server.requests.append(Request(self.path, headers, body))
+            self.asked = Request(self.path, headers, body)
+            server.requests.append(self.asked)
             try:
                 server.behaviour(self)
             except OSError:
