@@ -11,7 +11,9 @@ import pytest
 
 from app import settings
 from app.cli import main
+from app.commands.listen import _Chosen
 from app.engines import open_engines, same_engines
+from assistant.errors import SettingsError
 from assistant.preferences import Preferences, Server
 from assistant.privacy import memory_is_closed
 from tests.assistant.remote.servers import Stub, says, status, stub
@@ -124,6 +126,20 @@ def test_the_doctor_asks_and_says_what_to_do(tmp_path: Path, capsys: pytest.Capt
     assert "server.picture_model or server.language_model is empty" in doctor(file)
     settings.change(file, "server.engine", "local")
     assert "other machine" not in doctor(file)
+
+
+def test_a_change_that_names_half_a_server_is_told_while_listening_and_the_old_settings_stay(tmp_path: Path) -> None:
+    file = tmp_path / "settings.toml"
+    watched = _Chosen(file, None)
+    settings.change(file, "server.engine", "openai")
+    told = watched.changed()
+    assert isinstance(told, SettingsError)
+    assert "name another machine" in told.spoken
+    assert watched.now == Preferences()
+    settings.change(file, "server.picture_model", "sees")
+    settings.change(file, "server.address", "http://gpu.lan/v1")
+    assert isinstance(watched.changed(), Preferences)
+    assert watched.now.server.address == "http://gpu.lan/v1"
 
 
 def test_engines_are_opened_again_when_the_server_changes(tmp_path: Path) -> None:
