@@ -62,6 +62,11 @@ def test_nothing_that_is_not_asked_for_loads_them() -> None:
     subprocess.run([sys.executable, "-c", script], check=True, cwd=ROOT, timeout=300)
 
 
+def test_who_is_asked_elsewhere_needs_no_torch_here() -> None:
+    script = "import sys, assistant.remote.eye, assistant.remote.judge; sys.exit('torch' in sys.modules)"
+    subprocess.run([sys.executable, "-c", script], check=True, cwd=ROOT, timeout=300)
+
+
 def test_the_walk_sees_every_kind_of_import(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(globals(), "ROOT", tmp_path)
     path = tmp_path / "models" / "x.py"

@@ -128,6 +128,7 @@ class OwnNetwork(httpx2.AsyncBaseTransport):
 
     def __init__(self, connection: Connection) -> None:
         self._key = connection.key
+        # Without https there is nothing to verify, and loading the system's certificates takes a while.
         trusted = _trusting(connection.certificates) if connection.address.startswith("https:") else False
         self._below = httpx2.AsyncHTTPTransport(verify=trusted, trust_env=False)
 
@@ -217,6 +218,8 @@ def explained(error: Exception, connection: Connection) -> ServerError:
         return ServerError(
             f"{where} cannot be reached ({reason}): is it running? {SEE}", "The other machine does not answer."
         )
+    if isinstance(error, openai.APIError) and not isinstance(error, openai.APIResponseValidationError):
+        return _failed(where)  # told in the middle of a stream
     return nonsense(connection)
 
 
@@ -254,4 +257,8 @@ def _refused(status: int, where: str, connection: Connection) -> ServerError:
             f"{where} did not take the question ({status}): can its model see pictures, and is its context long enough? {SEE}",
             "The other machine did not take the question.",
         )
-    return ServerError(f"{where} failed ({status}): look at its log", "The other machine has a fault.")
+    return _failed(f"{where} ({status})")
+
+
+def _failed(where: str) -> ServerError:
+    return ServerError(f"{where} failed: look at its log", "The other machine has a fault.")

@@ -42,8 +42,8 @@ def test_ask_asks_the_model_of_the_settings_what_print_cannot_answer(tmp_path: P
     key.chmod(0o600)
     with stub(says("A blue ", "sign.")) as server:
         file = chosen(tmp_path, server, key_file=str(key))
-        seen = ask(file, tmp_path / "a.json", "--text", "What is around me?", "--voice", "fast")
-        read = ask(file, tmp_path / "b.json", "--text", "What does it say?", "--voice", "fast")
+        seen = ask(file, tmp_path / "a.json", "--text", "What is around me?")
+        read = ask(file, tmp_path / "b.json", "--text", "What does it say?")
     assert (seen["answer"], seen["seen"]) == ("As far as I can see: A blue sign.", "A blue sign.")
     assert "sees at 127.0.0.1:" in seen["engine"]
     assert "DOUBLE PARKING" in read["answer"]
@@ -54,7 +54,7 @@ def test_ask_asks_the_model_of_the_settings_what_print_cannot_answer(tmp_path: P
 @pytest.mark.usefixtures("store")
 def test_ask_reads_where_the_server_fails_and_says_so(tmp_path: Path) -> None:
     with stub(status(429)) as server:
-        given = ask(chosen(tmp_path, server), tmp_path / "a.json", "--text", "What is around me?", "--voice", "fast")
+        given = ask(chosen(tmp_path, server), tmp_path / "a.json", "--text", "What is around me?")
     assert given["answer"].startswith("The other machine is too busy. So I only read. I can read: ")
     assert given["abstained"]
 
@@ -62,7 +62,7 @@ def test_ask_reads_where_the_server_fails_and_says_so(tmp_path: Path) -> None:
 @pytest.mark.usefixtures("store")
 def test_models_of_the_command_line_are_those_of_this_machine(tmp_path: Path) -> None:
     with stub(says("A sign.")) as server:
-        options = ("--text", "What is around me?", "--profile", "embedded", "--voice", "fast")
+        options = ("--text", "What is around me?", "--profile", "embedded")
         given = ask(chosen(tmp_path, server), tmp_path / "a.json", *options)
     assert server.requests == []
     assert given["answer"].startswith("I can only read text with this setup.")
@@ -70,7 +70,6 @@ def test_models_of_the_command_line_are_those_of_this_machine(tmp_path: Path) ->
 
 @pytest.mark.usefixtures("store")
 def test_ask_takes_voice_and_speed_from_the_settings(tmp_path: Path) -> None:
-    settings.change(tmp_path / "settings.toml", "voice.kind", "fast")
     lengths = []
     for speed in ("0.5", "3"):
         settings.change(tmp_path / "settings.toml", "voice.speed", speed)

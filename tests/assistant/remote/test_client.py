@@ -73,7 +73,7 @@ def test_questions_are_not_logged_whatever_the_environment_says() -> None:
         check=True,
         timeout=300,
     )
-    assert "failed (500)" in run.stderr
+    assert "(500) failed" in run.stderr
     assert "SECRET" not in run.stderr + run.stdout
 
 
