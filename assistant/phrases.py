@@ -175,6 +175,10 @@ PRIVACY_ELSEWHERE = (
     "What I cannot answer alone I ask the machine {} in your own network: the picture, what is read in it, and your question go there. "
     "Your voice stays here, and nothing is written down here unless you say: save this. Say forget everything, and I keep nothing."
 )
+PRIVACY_FROM_AFAR = (
+    "What you show and ask goes to the machine that answers, over your own network. It is only in that machine's memory. "
+    "Say forget everything, and it is gone."
+)
 
 # Colours and light (colours.py).
 COLOUR = "It is {}."
