@@ -137,7 +137,7 @@ def test_nothing_has_to_be_scrolled_sideways(
 
 def test_buttons_keep_their_place(visit: Visit, busy_service: BusyService) -> None:
     """While a picture comes, an answer, an error, the camera."""
-    places = "() => [...document.querySelectorAll('main button')].map((each) => [each.id, each.getBoundingClientRect().top + scrollY])"
+    places = "() => [...document.querySelectorAll('main button')].map((each) => [each.id, each.getBoundingClientRect().left, each.getBoundingClientRect().top + scrollY])"
     before = visit.page.evaluate(places)
     for state in ("answered", "error", "camera"):
         with in_state(state, visit, busy_service):
@@ -204,4 +204,4 @@ def test_every_control_has_a_name_a_role_and_its_state(visit: Visit, busy_servic
     if state == "answered":
         assert named["What I read for this"][2]["expanded"] is False
     if state == "camera":
-        assert {"Turn off the camera", "Take it now"} <= set(named)
+        assert {"Stop the camera", "Take it now"} <= set(named)
