@@ -113,11 +113,14 @@ def browsing(recording: Path, camera: Path) -> Iterator[Browser]:
             browser.close()
 
 
-def launch(playwright: Playwright, recording: Path, camera: Path, **options: Any) -> Browser:
+def launch(
+    playwright: Playwright, recording: Path, camera: Path, switches: tuple[str, ...] = (), **options: Any
+) -> Browser:
     return playwright.chromium.launch(
         executable_path=CHROMIUM,
         args=[
             *FLAGS,
+            *switches,
             f"--use-file-for-fake-audio-capture={recording}%noloop",
             f"--use-file-for-fake-video-capture={camera}",
         ],

@@ -137,7 +137,10 @@ def test_nothing_has_to_be_scrolled_sideways(
 
 def test_buttons_keep_their_place(visit: Visit, busy_service: BusyService) -> None:
     """While a picture comes, an answer, an error, the camera."""
-    places = "() => [...document.querySelectorAll('main button')].map((each) => [each.id, each.getBoundingClientRect().left, each.getBoundingClientRect().top + scrollY])"
+    places = """() => [...document.querySelectorAll("main button")].map((each) => {
+        const box = each.getBoundingClientRect();
+        return [each.id, box.left, box.top + scrollY];
+    })"""
     before = visit.page.evaluate(places)
     for state in ("answered", "error", "camera"):
         with in_state(state, visit, busy_service):
