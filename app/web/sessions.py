@@ -9,15 +9,15 @@ import hashlib
 import secrets
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 from app.web.line import Errand
 from assistant.exchange import Exchange
 
-COOKIE = "assistant_session"
 MOST_SESSIONS = 64
-"""The one that was longest unused makes room."""
+"""One to which nobody came back makes room, or else the one that was longest unused."""
 MOST_PICTURE_BYTES = 1_000_000_000
 """Of all sessions together; those that were longest unused forget theirs first."""
 KEPT_SECONDS = 3600.0
@@ -34,11 +34,23 @@ class Session:
     used: float
     errand: Errand[Any] | None = None
     """What is being asked."""
+    picture: Errand[Any] | None = None
+    """What is being looked at ahead of a question."""
+    returned: bool = False
+    """Whether anybody came back with its token."""
+    files: set[str] = field(default_factory=set)
+    """Of the console: files in its temporary folder that were sent in this session, or made for it; nobody else gets them."""
 
     def begin(self, errand: Errand[Any]) -> None:
         """A new question takes the place of one that is not answered yet."""
         self.stop()
         self.errand = errand
+
+    def begin_look(self, errand: Errand[Any]) -> None:
+        """A new picture takes the place of one that is not looked at yet, so that nobody fills the line with them."""
+        if self.picture is not None:
+            self.picture.drop()
+        self.picture = errand
 
     def stop(self) -> None:
         """Nobody wants an answer any more."""
@@ -61,30 +73,43 @@ class Sessions:
 
     def open(self, local: bool) -> str:
         """A new session; returns its token."""
-        while len(self._known) >= MOST_SESSIONS:
-            oldest = min(self._known, key=lambda key: self._known[key].used)
-            self._known.pop(oldest).stop()
         token = secrets.token_urlsafe(32)
-        self._known[_digest(token)] = Session(self._make(local), local, self._clock())
+        self.adopt(token, local)
         return token
+
+    def adopt(self, token: str, local: bool) -> Session:
+        """A new session for a token that somebody has already."""
+        while len(self._known) >= MOST_SESSIONS:
+            oldest = min(self._known, key=lambda key: (self._known[key].returned, self._known[key].used))
+            self._end(self._known.pop(oldest))
+        session = Session(self._make(local), local, self._clock())
+        self._known[_digest(token)] = session
+        return session
 
     def find(self, token: str | None) -> Session | None:
         """The session of `token`; None when there is none."""
         session = self._known.get(_digest(token)) if token else None
         if session is not None:
             session.used = self._clock()
+            session.returned = True
         return session
 
     def close(self, token: str | None) -> None:
         """End it, with all that it holds."""
         session = self._known.pop(_digest(token), None) if token else None
         if session is not None:
-            session.stop()
+            self._end(session)
 
     def forget(self, session: Session) -> None:
         """Keep nothing of what was shown, asked and said in it; what is still being worked on ends in the old conversation."""
-        session.stop()
+        self._end(session)
         session.exchange = self._make(session.local)
+
+    def _end(self, session: Session) -> None:
+        session.stop()
+        files, session.files = session.files, set()
+        for file in files - {file for other in self._known.values() for file in other.files}:
+            Path(file).unlink(missing_ok=True)
 
     def make_room(self, keep: Session) -> None:
         """Forget pictures of others than `keep` until all take no more than `MOST_PICTURE_BYTES`."""
