@@ -26,6 +26,7 @@ from app.web.limits import AtOnce, Buckets, is_loopback, whose
 from app.web.pages import wants_page
 from app.web.refusals import BusyError, UpgradeError, not_there, too_often
 from app.web.sessions import Session
+from app.web.uploads import TooLargeError
 from assistant.errors import AssistantError
 
 PAGE_POLICY = (
@@ -54,6 +55,9 @@ SESSIONS_BURST, SESSIONS_PER_SECOND = 30.0, 0.2
 """New sessions for one address, where nobody needs to log in."""
 MOST_AT_ONCE, MOST_OF_ADDRESS, MOST_OF_SESSION = 160, 64, 16
 """Requests that are answered at the same time."""
+
+LARGEST_HEADERS = 32_768
+"""Bytes. Uvicorn bounds those alone that do not come at once."""
 
 _STATIC = re.compile(r"/static/.*|/plain\.css|/manifest\.webmanifest|/setup/(assets|static|svelte)/.*")
 _FROM_PROXIES = re.compile(rb"forwarded|via|x-forwarded(-.*)?|x-real-ip|x-original-.*|x-rewrite-url|x-http-method.*")
@@ -124,6 +128,8 @@ class Guard:
         """What does not depend on who it is."""
         scope.setdefault("state", {})["session"] = None
         scope["headers"] = [(name, value) for name, value in scope["headers"] if not _FROM_PROXIES.fullmatch(name)]
+        if sum(len(name) + len(value) for name, value in scope["headers"]) > LARGEST_HEADERS:
+            raise TooLargeError("the headers are too large: send less", "The page sent too much. Reload it.")
         check_host(scope, self._access.rules.names)
         if seconds := self._all.take(who):
             raise too_often(seconds)
