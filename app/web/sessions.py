@@ -17,7 +17,9 @@ from app.web.line import Errand
 from assistant.exchange import Exchange
 
 MOST_SESSIONS = 64
-"""One to which nobody came back makes room, or else the one that was longest unused."""
+"""The one that was longest unused makes room."""
+MOST_NEW = 16
+"""Of those to which nobody came back yet; so whoever only opens the page, again and again, puts out nobody who uses it."""
 MOST_PICTURE_BYTES = 1_000_000_000
 """Of all sessions together; those that were longest unused forget theirs first."""
 KEPT_SECONDS = 3600.0
@@ -79,9 +81,10 @@ class Sessions:
 
     def adopt(self, token: str, local: bool) -> Session:
         """A new session for a token that somebody has already."""
-        while len(self._known) >= MOST_SESSIONS:
-            oldest = min(self._known, key=lambda key: (self._known[key].returned, self._known[key].used))
-            self._end(self._known.pop(oldest))
+        new = [key for key, known in self._known.items() if not known.returned]
+        crowd = new if len(new) >= MOST_NEW else list(self._known) if len(self._known) >= MOST_SESSIONS else []
+        if crowd:
+            self._end(self._known.pop(min(crowd, key=lambda key: self._known[key].used)))
         session = Session(self._make(local), local, self._clock())
         self._known[_digest(token)] = session
         return session
