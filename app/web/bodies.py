@@ -33,7 +33,6 @@ _MOST: tuple[tuple[str, int], ...] = (
     (r"/api/ask", MOST_BYTES + MOST_AUDIO_BYTES + FORM_BYTES),
     (r"/api/picture", MOST_BYTES + FORM_BYTES),
     (r"/api/guide", MOST_FRAME_BYTES + FORM_BYTES),
-    (r"/setup/gradio_api/upload/?", MOST_BYTES + FORM_BYTES),
     (r"/setup/.*", 1_000_000),
 )
 _MOST_OTHER = 16_000

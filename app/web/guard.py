@@ -19,7 +19,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from app.web.access import Access, cookie, cookie_name, not_known
 from app.web.bodies import Body, Memory
-from app.web.console_guard import ConsoleGuard, is_console
+from app.web.console_guard import ConsoleGuard, is_console, with_policy
 from app.web.failures import failure, mistake
 from app.web.hosts import check_host, check_origin
 from app.web.limits import AtOnce, Buckets, is_loopback, whose
@@ -67,12 +67,10 @@ _FROM_PROXIES = re.compile(rb"forwarded|via|x-forwarded(-.*)?|x-real-ip|x-origin
 class Guard:
     """ASGI middleware."""
 
-    def __init__(
-        self, app: ASGIApp, access: Access, console: ConsoleGuard, clock: Callable[[], float] = time.monotonic
-    ) -> None:
+    def __init__(self, app: ASGIApp, access: Access, clock: Callable[[], float] = time.monotonic) -> None:
         self._app = app
         self._access = access
-        self._console = console
+        self._console = ConsoleGuard()
         self._all = Buckets(BURST, PER_SECOND, clock)
         self._strangers = Buckets(STRANGERS_BURST, STRANGERS_PER_SECOND, clock)
         self._new = Buckets(SESSIONS_BURST, SESSIONS_PER_SECOND, clock)
@@ -185,7 +183,7 @@ class Guard:
 
         if is_console(scope["path"]) and session is not None:
             receive = await self._console.check(scope, body, session)
-            await self._app(scope, receive, self._console.noting(scope, send, session))
+            await self._app(scope, receive, with_policy(send))
         else:
             await self._app(scope, receive, send)
 

@@ -1,6 +1,6 @@
 """Gradio's temporary folder: private, in memory where the system has such a place, and gone when the server has ended.
 
-What people show to the console passes through it, because Gradio knows no other way.
+The console sends and fetches no files (`console_guard.py`); whatever Gradio writes all the same is nobody's to read.
 """
 
 from __future__ import annotations
@@ -23,11 +23,6 @@ _MEMORY = Path("/dev/shm")  # noqa: S108 - Linux's file system in memory; the fo
 def place() -> Path:
     """Where such folders are made."""
     return _MEMORY if _MEMORY.is_dir() and os.access(_MEMORY, os.W_OK) else Path(tempfile.gettempdir())
-
-
-def gradio_folder() -> Path:
-    """Where Gradio keeps its files now."""
-    return Path(os.environ.get(GRADIO_VARIABLE) or Path(tempfile.gettempdir()) / "gradio")
 
 
 @contextmanager

@@ -16,11 +16,9 @@ from starlette.formparsers import MultiPartParser
 
 from app.web import api, failures, login
 from app.web.access import Access, spoken_code
-from app.web.console_guard import ConsoleGuard
 from app.web.credentials import Credentials
 from app.web.docs import docs_page
 from app.web.guard import Guard
-from app.web.scratch import gradio_folder
 from app.web.service import Service
 from app.web.uploads import MOST_BYTES
 from assistant.errors import AssistantError
@@ -32,10 +30,7 @@ log = logging.getLogger(__name__)
 
 
 def create_app(service: Service, access: Access | None = None) -> FastAPI:
-    """Everything that is served, for `service`, to those whom `access` lets in: everybody on this machine, if left out.
-
-    Gradio's temporary folder must be known by now; see `scratch.py`.
-    """
+    """Everything that is served, for `service`, to those whom `access` lets in: everybody on this machine, if left out."""
     door = access or Access(service.sessions, Credentials(service.places.state))
     # Otherwise what is larger than a megabyte would be written to a temporary file.
     MultiPartParser.spool_max_size = 2 * MOST_BYTES
@@ -76,7 +71,7 @@ def create_app(service: Service, access: Access | None = None) -> FastAPI:
         return FileResponse(PAGE / "manifest.webmanifest", media_type="application/manifest+json")
 
     app.mount("/static", StaticFiles(directory=PAGE), name="static")
-    app.add_middleware(Guard, access=door, console=ConsoleGuard(gradio_folder()))
+    app.add_middleware(Guard, access=door)
     return app
 
 

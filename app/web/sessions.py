@@ -9,8 +9,7 @@ import hashlib
 import secrets
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
-from pathlib import Path
+from dataclasses import dataclass
 from typing import Any
 
 from app.web.line import Errand
@@ -40,8 +39,6 @@ class Session:
     """What is being looked at ahead of a question."""
     returned: bool = False
     """Whether anybody came back with its token."""
-    files: set[str] = field(default_factory=set)
-    """Of the console: files in its temporary folder that were sent in this session, or made for it; nobody else gets them."""
 
     def begin(self, errand: Errand[Any]) -> None:
         """A new question takes the place of one that is not answered yet."""
@@ -84,7 +81,7 @@ class Sessions:
         new = [key for key, known in self._known.items() if not known.returned]
         crowd = new if len(new) >= MOST_NEW else list(self._known) if len(self._known) >= MOST_SESSIONS else []
         if crowd:
-            self._end(self._known.pop(min(crowd, key=lambda key: self._known[key].used)))
+            self._known.pop(min(crowd, key=lambda key: self._known[key].used)).stop()
         session = Session(self._make(local), local, self._clock())
         self._known[_digest(token)] = session
         return session
@@ -101,18 +98,12 @@ class Sessions:
         """End it, with all that it holds."""
         session = self._known.pop(_digest(token), None) if token else None
         if session is not None:
-            self._end(session)
+            session.stop()
 
     def forget(self, session: Session) -> None:
         """Keep nothing of what was shown, asked and said in it; what is still being worked on ends in the old conversation."""
-        self._end(session)
-        session.exchange = self._make(session.local)
-
-    def _end(self, session: Session) -> None:
         session.stop()
-        files, session.files = session.files, set()
-        for file in files - {file for other in self._known.values() for file in other.files}:
-            Path(file).unlink(missing_ok=True)
+        session.exchange = self._make(session.local)
 
     def make_room(self, keep: Session) -> None:
         """Forget pictures of others than `keep` until all take no more than `MOST_PICTURE_BYTES`."""
