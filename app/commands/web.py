@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import getpass
+import signal
 import sys
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -83,6 +84,7 @@ class _Plan:
 def _serve(arguments: argparse.Namespace, places: settings.Settings, credentials: Credentials) -> int:
     from app.web.scratch import private_folder
 
+    signal.signal(signal.SIGTERM, _end)  # uvicorn sends it to us again when it has ended
     with private_folder():  # before Gradio is imported
         import uvicorn
 
@@ -147,6 +149,11 @@ def _tell(plan: _Plan, port: int, by_code: bool) -> None:
         )
     if plan.rules.login:
         complain("to log in: the code that will be spoken" if by_code else "to log in: the password")
+
+
+def _end(number: int, frame: object) -> None:
+    """Ends the program in order, so that nothing is left lying."""
+    raise SystemExit(0)
 
 
 def _show_code(code: str) -> None:

@@ -26,6 +26,7 @@ from assistant.exchange import Exchange, Heard, Piece, Reply, Sentence
 from assistant.mind.question import LONGEST_QUESTION
 from assistant.preferences import FASTEST, SLOWEST
 from assistant.sound import wav_of
+from models.errors import ModelError
 
 MOST_SPOKEN = 1000
 """Characters that are made into sound at once."""
@@ -223,7 +224,7 @@ async def _events(pieces: AsyncIterator[Place | Piece]) -> AsyncIterator[str]:
                     yield _event("sentence", {"number": number, "text": text})
                 case Reply():
                     yield _event("answer", _reply(piece))
-    except AssistantError as error:
+    except (AssistantError, ModelError) as error:
         yield _event("error", failure(error).body)
 
 

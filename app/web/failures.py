@@ -30,6 +30,7 @@ from app.web.refusals import (
 from app.web.uploads import TooLargeError
 from assistant.errors import AssistantError, EngineError, PictureError, QuestionError, SoundError
 from assistant.phrases import GONE_WRONG
+from models.errors import ModelError
 
 _KINDS: tuple[tuple[type[AssistantError], int, str], ...] = (
     (NotKnownError, 401, "session"),
@@ -52,6 +53,8 @@ _KINDS: tuple[tuple[type[AssistantError], int, str], ...] = (
     (DroppedError, 409, "stopped"),
     (EngineError, 503, "engine"),
 )
+
+_MODEL_MISSING = "One of my models is missing or damaged. A caregiver can bring it with: assistant setup."
 
 log = logging.getLogger(__name__)
 
@@ -115,8 +118,10 @@ REFUSALS: dict[int | str, dict[str, object]] = {
 """What every operation may answer instead; for the OpenAPI description."""
 
 
-def failure(error: AssistantError) -> Failure:
+def failure(error: AssistantError | ModelError) -> Failure:
     """What the client is told of `error`."""
+    if isinstance(error, ModelError):
+        return Failure(503, "engine", str(error), _MODEL_MISSING)
     status, kind = next(((status, kind) for type_, status, kind in _KINDS if isinstance(error, type_)), (500, "error"))
     seconds = error.seconds if isinstance(error, TooOftenError) else 10.0
     return Failure(status, kind, str(error), error.spoken, seconds)
@@ -132,7 +137,7 @@ def install(app: FastAPI) -> None:
     """Answer every error in this form; mistakes in the program are left to the guard."""
 
     async def assistant_error(request: Request, error: Exception) -> Response:
-        if not isinstance(error, AssistantError):
+        if not isinstance(error, AssistantError | ModelError):
             raise error
         return failure(error).response(request.scope)
 
@@ -151,5 +156,6 @@ def install(app: FastAPI) -> None:
         return Failure(422, "field", said or "the request is not valid", spoken).response(request.scope)
 
     app.add_exception_handler(AssistantError, assistant_error)
+    app.add_exception_handler(ModelError, assistant_error)
     app.add_exception_handler(HTTPException, http_error)
     app.add_exception_handler(RequestValidationError, bad_field)

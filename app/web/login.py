@@ -18,6 +18,7 @@ from app.web.refusals import TooOftenError
 from app.web.service import Service
 from app.web.sessions import Session
 from assistant.errors import AssistantError
+from models.errors import ModelError
 
 log = logging.getLogger(__name__)
 router = APIRouter(include_in_schema=False)
@@ -78,7 +79,7 @@ async def say(request: Request, what: Annotated[str, Form()] = "code", to: Annot
             said = "There is no code here. Use the password."
     except TooOftenError as error:
         return _page(request, error.spoken, 429, error.seconds, to=to)
-    except AssistantError as error:
+    except (AssistantError, ModelError) as error:
         log.warning("could not be said: %s", error)
         return _page(request, "The device cannot speak now. The code stands in its terminal.", 503, to=to)
     return _page(request, said=said, to=to)

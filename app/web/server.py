@@ -22,6 +22,7 @@ from app.web.guard import Guard
 from app.web.service import Service
 from app.web.uploads import MOST_BYTES
 from assistant.errors import AssistantError
+from models.errors import ModelError
 
 PAGE = Path(__file__).parent / "page"
 """The page's own files."""
@@ -85,5 +86,5 @@ async def _greet(service: Service, door: Access) -> None:
         await asyncio.sleep(0.2)
     try:
         await service.announce(spoken_code(code))
-    except AssistantError as error:
+    except (AssistantError, ModelError) as error:
         log.warning("the code was not said: %s", error)

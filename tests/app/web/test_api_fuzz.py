@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from schemathesis.core.result import Ok
 from schemathesis.generation import GenerationMode
 
+from app import settings as app_settings
 from app.web.service import Service
 from models.store import Store
 from tests.app.web.secured import Served, secured
@@ -24,7 +25,9 @@ DOCUMENTED = {400, 401, 403, 408, 409, 413, 415, 422, 429, 503, 504}
 
 @pytest.fixture(scope="module")
 def served(store: Store, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
-    with secured(Service(places(tmp_path_factory.mktemp("fuzz")))) as one:
+    here = places(tmp_path_factory.mktemp("fuzz"))
+    app_settings.change(here.file, "devices.loudspeaker", "no such loudspeaker")  # nobody wants to hear this
+    with secured(Service(here)) as one:
         wait_for_ready(one.address)
         yield one
 
@@ -50,7 +53,8 @@ def test_no_request_that_can_be_made_from_the_description_breaks_the_server(serv
         assert isinstance(result, Ok)
         operation = result.ok()
         tried.add(f"{operation.method.upper()} {operation.path}")
-        for mode in (GenerationMode.POSITIVE, GenerationMode.NEGATIVE):
+        takes = "requestBody" in operation.definition.raw  # otherwise there is nothing that could be wrong
+        for mode in (GenerationMode.POSITIVE, *([GenerationMode.NEGATIVE] if takes else [])):
 
             @given(case=operation.as_strategy(generation_mode=mode))
             @settings(
@@ -62,7 +66,7 @@ def test_no_request_that_can_be_made_from_the_description_breaks_the_server(serv
                 told = (case.method, case.path, case.body, response.status_code, response.content[:300])
                 if response.status_code == 503:  # full lines and absent devices alone
                     assert response.json()["error"]["kind"] in ("line", "busy", "engine"), told
-                    assert response.headers["Retry-After"], told
+                    assert response.headers["retry-after"], told
                 else:
                     assert response.status_code < 500 or response.status_code == 504, told
                 if response.status_code >= 400:

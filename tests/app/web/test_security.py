@@ -405,6 +405,16 @@ def test_names_of_files_are_never_opened(open_here: Served, tmp_path: Path) -> N
     assert not aim.exists()
 
 
+def test_a_model_that_is_missing_is_said_so_and_is_no_mistake(open_here: Served) -> None:
+    with open_here.inside() as client:
+        picture = (Path(__file__).parents[3] / "samples" / "parking-sign.jpg").read_bytes()
+        question = {"data": {"question": "What does it say?"}, "files": {"picture": picture}}
+        refused(client.post("/api/ask", **question), 503, "engine")  # type: ignore[arg-type]
+        told = client.post("/api/ask", headers={"Accept": "text/event-stream"}, **question).text  # type: ignore[arg-type]
+        assert "event: error" in told
+        assert "models is missing" in told
+
+
 def test_websockets_are_refused_everywhere(open_here: Served, closed: Served) -> None:
     for served, path, expected in (
         (open_here, "/api/ask", 501), (open_here, "/setup/gradio_api/queue/join", 501), (closed, "/login", 501), (open_here, "/", 501),
