@@ -52,7 +52,7 @@ BURST, PER_SECOND = 1000.0, 100.0
 """Requests of one address: a page with its files is twenty, a camera that is aimed three a second."""
 STRANGERS_BURST, STRANGERS_PER_SECOND = 200.0, 10.0
 """Of those whom we do not know."""
-SESSIONS_BURST, SESSIONS_PER_SECOND = 30.0, 0.2
+SESSIONS_BURST, SESSIONS_PER_SECOND = 60.0, 1.0
 """New sessions for one address, where nobody needs to log in."""
 MOST_AT_ONCE, MOST_OF_ADDRESS, MOST_OF_SESSION = 160, 64, 16
 """Requests that are answered at the same time."""
