@@ -23,6 +23,7 @@ from assistant.preferences import Preferences, Problem, Value, check, choices, f
 
 STORE_VARIABLE = "RPIQ_ASSISTANT_MODELS"
 FILE_VARIABLE = "RPIQ_ASSISTANT_SETTINGS"
+STATE_VARIABLE = "RPIQ_ASSISTANT_STATE"
 LARGEST_BYTES = 64_000
 """A settings file with every comment has about 6,000; a larger one is some other file."""
 
@@ -43,13 +44,16 @@ class Settings:
     """The settings file, which need not exist."""
     socket: Path
     """Where the running assistant listens for `assistant talk`."""
+    state: Path
+    """The folder of what the program keeps for itself: the web's password (as a hash), token and certificate."""
 
 
 def read(file: Path | None = None) -> Settings:
     """The places of this process, from the environment; no file is opened.
 
     `RPIQ_ASSISTANT_MODELS` moves the store out of the user's data folder. The settings file is `file`, or what
-    `RPIQ_ASSISTANT_SETTINGS` says, or `settings.toml` in the user's configuration folder.
+    `RPIQ_ASSISTANT_SETTINGS` says, or `settings.toml` in the user's configuration folder. `RPIQ_ASSISTANT_STATE` moves the
+    folder of what the program keeps for itself.
     """
     store = os.environ.get(STORE_VARIABLE)
     chosen = file or os.environ.get(FILE_VARIABLE)
@@ -57,6 +61,7 @@ def read(file: Path | None = None) -> Settings:
         store_root=_absolute(store or platformdirs.user_data_path("rpiq-assistant", False) / "models"),
         file=_absolute(chosen or platformdirs.user_config_path("rpiq-assistant", False) / "settings.toml"),
         socket=_runtime_folder() / "talk.sock",
+        state=_absolute(os.environ.get(STATE_VARIABLE) or platformdirs.user_state_path("rpiq-assistant", False)),
     )
 
 

@@ -35,6 +35,10 @@ SILENCE = 0.01
 LED_IN = 0.005
 """Seconds left before what is heard, so that no consonant loses its edge."""
 
+CONTAINERS = "wav,w64,aiff,flac,ogg,mp3,aac,amr,caf,matroska,webm,mov,mp4,m4a,3gp"
+"""What recordings from elsewhere come in, by FFmpeg's names: phones, recorders and browsers write these. FFmpeg knows hundreds,
+among them play lists and formats that nobody has looked at for years."""
+
 _WAV_HEADER_BYTES = 44
 
 log = logging.getLogger(__name__)
@@ -96,14 +100,17 @@ def load_sound(path: Path) -> Sound:
 
 
 def sound_of(data: bytes, name: str = "the recording") -> Sound:
-    """The sound in `data`, a file's content that never was on the disk; as `load_sound`. `name` is for the error's words."""
+    """The sound in `data`, a file's content that never was on the disk, in one of `CONTAINERS`; else as `load_sound`.
+
+    `name` is for the error's words.
+    """
     if not data:
         raise SoundError(
             f"{name} is empty (0 bytes): record the question again",
             "The recording is empty. Record your question again.",
         )
     try:
-        blocks = list(_decode(BytesIO(data), name))
+        blocks = list(_decode(BytesIO(data), name, {"format_whitelist": CONTAINERS}))
     except (av.error.FFmpegError, OSError) as error:
         raise _not_sound(name, error.strerror or str(error)) from error
     return _joined(blocks, name)
@@ -123,12 +130,14 @@ def _not_sound(name: object, reason: str) -> SoundError:
     )
 
 
-def _decode(file: BinaryIO, name: object) -> Iterator[NDArray[np.float32]]:
+def _decode(file: BinaryIO, name: object, options: dict[str, str] | None = None) -> Iterator[NDArray[np.float32]]:
     """Mono blocks of `file` at `HEARING_RATE`; SoundError once they exceed `LONGEST_SECONDS`."""
     resampler = av.AudioResampler(format="flt", layout="mono", rate=HEARING_RATE)
     length = 0
     # An empty list of protocols: a play list given as a recording must not open other files, nor the network.
-    with av.open(file, "r", metadata_errors="ignore", options={"protocol_whitelist": ""}) as container:
+    with av.open(
+        file, "r", metadata_errors="ignore", options={"protocol_whitelist": "", **(options or {})}
+    ) as container:
         if not container.streams.audio:
             raise _not_sound(name, "it has no sound track")
         for packet in container.demux(container.streams.audio[0]):

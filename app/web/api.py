@@ -20,12 +20,13 @@ from app.web.failures import failure
 from app.web.line import Place
 from app.web.service import Service
 from app.web.sessions import Session
-from app.web.uploads import picture_of, read_small, recording_of, typed
+from app.web.uploads import MOST_AUDIO_BYTES, MOST_FRAME_BYTES, picture_of, read_small, recording_of, typed
 from assistant.errors import AssistantError, EngineError
 from assistant.exchange import Exchange, Heard, Piece, Reply, Sentence
 from assistant.mind.question import LONGEST_QUESTION
 from assistant.preferences import FASTEST, SLOWEST
 from assistant.sound import wav_of
+from models.errors import ModelError
 
 MOST_SPOKEN = 1000
 """Characters that are made into sound at once."""
@@ -93,10 +94,13 @@ class Health(BaseModel):
     """How it stands."""
 
     status: Literal["getting ready", "ready", "not ready"]
-    problem: str
-    profile: str
-    engines: str
-    waiting: int = Field(description="questions that wait or are being answered")
+    login: bool = Field(description="whether people must log in here")
+    problem: str = Field(
+        default="", description="why it is not ready; this and what follows only for those who are let in"
+    )
+    profile: str = ""
+    engines: str = ""
+    waiting: int = Field(default=0, description="questions that wait or are being answered")
 
 
 @router.post("/ask", response_model=Answered, responses={200: {"content": {"text/event-stream": {}}}})
@@ -113,7 +117,7 @@ async def ask(
     """Ask about a picture, in writing or aloud. With `Accept: text/event-stream` the answer comes sentence by sentence."""
     service = _service(request)
     image = picture_of(await read_small(picture)) if picture else None
-    words = recording_of(await read_small(audio)) if audio else typed(question)
+    words = recording_of(await read_small(audio, MOST_AUDIO_BYTES)) if audio else typed(question)
     pieces = service.ask(here, image, words, speed, at)
     if "text/event-stream" in request.headers.get("accept", ""):
         return StreamingResponse(_events(pieces), media_type="text/event-stream")
@@ -151,7 +155,7 @@ async def picture(request: Request, here: Here, picture: UploadFile) -> Seen:
 @router.post("/guide")
 async def guide(request: Request, here: Here, frame: UploadFile, restart: Annotated[bool, Form()] = False) -> Aimed:
     """What to say about this frame to somebody who aims a camera at print; two or three frames a second do."""
-    said = await _service(request).aim(here, picture_of(await read_small(frame)), restart)
+    said = await _service(request).aim(here, picture_of(await read_small(frame, MOST_FRAME_BYTES)), restart)
     return (
         Aimed(kind=said.kind, words=said.words, capture=said.capture)
         if said
@@ -165,7 +169,7 @@ async def speech(request: Request, here: Here, said: ToSay) -> Response:
     service = _service(request)
     sounds = await service.speak(said.text, said.speed)
     if said.where == "browser":
-        return Response(wav_of(sounds), media_type="audio/wav", headers={"Cache-Control": "no-store"})
+        return Response(wav_of(sounds), media_type="audio/wav")
     await service.play(here, sounds)
     return Response(status_code=204)
 
@@ -187,11 +191,15 @@ async def forget(request: Request, here: Here) -> None:
 
 @router.get("/health")
 async def health(request: Request) -> Health:
-    """How the assistant stands; open to everybody who may reach this port."""
+    """How the assistant stands; a little of it to everybody who may reach this port."""
     service = _service(request)
     service.refresh()
+    login: bool = request.app.state.access.rules.login
+    if login and request.state.session is None:
+        return Health(status=service.state, login=True)
     return Health(
         status=service.state,
+        login=login,
         problem=service.problem,
         profile=service.preferences.profile,
         engines=service.engines.names(),
@@ -216,7 +224,7 @@ async def _events(pieces: AsyncIterator[Place | Piece]) -> AsyncIterator[str]:
                     yield _event("sentence", {"number": number, "text": text})
                 case Reply():
                     yield _event("answer", _reply(piece))
-    except AssistantError as error:
+    except (AssistantError, ModelError) as error:
         yield _event("error", failure(error).body)
 
 

@@ -25,11 +25,14 @@ class DeviceVoice:
         """`chosen`: a part of the device's name ("" for the default), and the volume, 0 to 1."""
         self._chosen = chosen
         self._turn = asyncio.Lock()
-        self._speaking: Session | None = None
+        self._speaking: object | None = None
         self._over = threading.Event()
 
-    async def play(self, session: Session, sounds: Sequence[Sound]) -> None:
-        """Comes back when it has been heard, or stopped. Errors: EngineError when there is no loudspeaker."""
+    async def play(self, session: object, sounds: Sequence[Sound]) -> None:
+        """Say it for `session`, or whoever else may stop it; comes back when it has been heard, or stopped.
+
+        Errors: EngineError when there is no loudspeaker.
+        """
         async with self._turn:
             self._speaking = session
             self._over.clear()

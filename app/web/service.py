@@ -150,7 +150,9 @@ class Service:
             exchange.look()
             yield exchange
 
-        async for piece in self.answers.enter(work):
+        errand = self.answers.enter(work)
+        session.begin_look(errand)
+        async for piece in errand:
             yield piece
         self.sessions.make_room(session)
 
@@ -177,6 +179,10 @@ class Service:
         Errors: EngineError when there is no loudspeaker.
         """
         await self.loudspeaker.play(session, sounds)
+
+    async def announce(self, text: str) -> None:
+        """Have this machine say `text` to whoever is near. Errors: those of the voice and the loudspeaker, and of `line.py`."""
+        await self.loudspeaker.play(self, await self.speak(text, 1.0))
 
     def silence(self, session: Session) -> None:
         """What this machine is saying for `session` ends."""

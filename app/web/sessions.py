@@ -15,9 +15,10 @@ from typing import Any
 from app.web.line import Errand
 from assistant.exchange import Exchange
 
-COOKIE = "assistant_session"
 MOST_SESSIONS = 64
 """The one that was longest unused makes room."""
+MOST_NEW = 16
+"""Of those to which nobody came back yet; so whoever only opens the page, again and again, puts out nobody who uses it."""
 MOST_PICTURE_BYTES = 1_000_000_000
 """Of all sessions together; those that were longest unused forget theirs first."""
 KEPT_SECONDS = 3600.0
@@ -34,11 +35,21 @@ class Session:
     used: float
     errand: Errand[Any] | None = None
     """What is being asked."""
+    picture: Errand[Any] | None = None
+    """What is being looked at ahead of a question."""
+    returned: bool = False
+    """Whether anybody came back with its token."""
 
     def begin(self, errand: Errand[Any]) -> None:
         """A new question takes the place of one that is not answered yet."""
         self.stop()
         self.errand = errand
+
+    def begin_look(self, errand: Errand[Any]) -> None:
+        """A new picture takes the place of one that is not looked at yet, so that nobody fills the line with them."""
+        if self.picture is not None:
+            self.picture.drop()
+        self.picture = errand
 
     def stop(self) -> None:
         """Nobody wants an answer any more."""
@@ -61,18 +72,26 @@ class Sessions:
 
     def open(self, local: bool) -> str:
         """A new session; returns its token."""
-        while len(self._known) >= MOST_SESSIONS:
-            oldest = min(self._known, key=lambda key: self._known[key].used)
-            self._known.pop(oldest).stop()
         token = secrets.token_urlsafe(32)
-        self._known[_digest(token)] = Session(self._make(local), local, self._clock())
+        self.adopt(token, local)
         return token
+
+    def adopt(self, token: str, local: bool) -> Session:
+        """A new session for a token that somebody has already."""
+        new = [key for key, known in self._known.items() if not known.returned]
+        crowd = new if len(new) >= MOST_NEW else list(self._known) if len(self._known) >= MOST_SESSIONS else []
+        if crowd:
+            self._known.pop(min(crowd, key=lambda key: self._known[key].used)).stop()
+        session = Session(self._make(local), local, self._clock())
+        self._known[_digest(token)] = session
+        return session
 
     def find(self, token: str | None) -> Session | None:
         """The session of `token`; None when there is none."""
         session = self._known.get(_digest(token)) if token else None
         if session is not None:
             session.used = self._clock()
+            session.returned = True
         return session
 
     def close(self, token: str | None) -> None:

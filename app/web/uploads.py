@@ -11,18 +11,23 @@ from assistant.eyes import Photo, photo_of
 from assistant.sound import Sound, sound_of
 
 MOST_BYTES = 25_000_000
-"""Of one picture or recording: a photograph of 64 megapixels has less, and a minute of sound."""
+"""Of a picture: a photograph of 64 megapixels has less."""
+MOST_AUDIO_BYTES = 10_000_000
+"""Of a recording: a minute of sound on a compact disc."""
+MOST_FRAME_BYTES = 1_000_000
+"""Of one of the many pictures by which somebody aims a camera."""
 
 
 class TooLargeError(AssistantError):
     """What was sent has too many bytes."""
 
 
-async def read_small(upload: UploadFile) -> bytes:
-    """All of `upload`. Errors: TooLargeError."""
-    data = await upload.read(MOST_BYTES + 1)
-    if len(data) > MOST_BYTES:
-        limit = f"{MOST_BYTES // 1_000_000} megabytes"
+async def read_small(upload: UploadFile, most: int = MOST_BYTES) -> bytes:
+    """All of `upload`, which is then closed: otherwise it would be in memory twice. Errors: TooLargeError."""
+    data = await upload.read(most + 1)
+    await upload.close()
+    if len(data) > most:
+        limit = f"{most // 1_000_000} megabytes" if most > 1_000_000 else "a megabyte"
         raise TooLargeError(
             f"a file has more than {limit}: make it smaller",
             f"That file is too large: more than {limit}. Use a smaller one.",

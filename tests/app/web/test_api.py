@@ -180,7 +180,7 @@ def test_settings_that_change_are_taken_on(client: httpx.Client, service: Servic
 
 def test_health_is_open_to_all_and_says_nothing_private(address: str) -> None:
     found = httpx.get(f"{address}/api/health", trust_env=False).json()
-    assert set(found) == {"status", "problem", "profile", "engines", "waiting"}
+    assert set(found) == {"status", "login", "problem", "profile", "engines", "waiting"}
 
 
 def test_the_description_names_every_route(client: httpx.Client) -> None:
