@@ -47,7 +47,7 @@ def register(subparsers: Subparsers) -> None:
     parser.add_argument(
         "--json", type=Path, metavar="FILE", help="write the answer as JSON to FILE, or to the terminal with -"
     )
-    parser.add_argument("--speed", type=_speed, default=1.0, help="of the voice, 0.5 to 3 (usual: 1)")
+    parser.add_argument("--speed", type=speed, default=1.0, help="of the voice, 0.5 to 3 (usual: 1)")
     parser.add_argument(
         "--voice",
         choices=("natural", "fast"),
@@ -214,11 +214,12 @@ def _speak(speech: Iterator[Sound], silent: bool) -> Sequence[Sound]:
     return spoken
 
 
-def _speed(text: str) -> float:
+def speed(text: str) -> float:
+    """How fast the voice speaks, as an option says it."""
     try:
-        speed = float(text)
+        value = float(text)
     except ValueError:
-        speed = 0.0
-    if not SLOWEST <= speed <= FASTEST:
+        value = 0.0
+    if not SLOWEST <= value <= FASTEST:
         raise argparse.ArgumentTypeError(f"{text!r} is not a speed: give a number from {SLOWEST} to {FASTEST}")
-    return speed
+    return value
