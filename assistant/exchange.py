@@ -40,7 +40,7 @@ Kind = Literal["answer", "reading"]
 
 MOST_TURNS = 20
 """Questions and answers that are kept, for what refers to them."""
-MOST_PAGES = 50
+MOST_PAGES = 30
 """Pages of a document that are kept."""
 _ACTS: dict[str, Act] = {
     "pause": "pause", "resume": "resume", "next": "next", "previous": "previous", "louder": "louder", "quieter": "quieter",
@@ -137,6 +137,13 @@ class Exchange:
         """The last question about a picture."""
         self._asked_back: Intent | None = None
         self._guide: Guide | None = None
+
+    @property
+    def picture_bytes(self) -> int:
+        """Memory that the pictures take which are kept."""
+        kept = [*self._album, *self._pages, *([self._seen] if self._seen else [])]
+        photos = {id(photo): photo for photo in (*(seen.photo for seen in kept), self._photo) if photo is not None}
+        return sum(photo.pixels.nbytes for photo in photos.values())
 
     def show(self, photo: Photo) -> None:
         """What is asked from now on is about this picture."""

@@ -143,6 +143,9 @@ class Album:
     def __init__(self) -> None:
         self._kept: deque[Seen] = deque(maxlen=COMPARED)
 
+    def __iter__(self) -> Iterator[Seen]:
+        return iter(self._kept)
+
     def add(self, seen: Seen) -> None:
         """One more; another one of the same text takes the place of the last."""
         if self._kept and _same_text(self._kept[-1], seen):

@@ -283,9 +283,13 @@ def play(sound: Sound) -> None:
         ) from error
 
 
-def silence() -> None:
-    """End what `play` plays, from another thread."""
-    portaudio().stop()
+def look_again() -> None:
+    """Have the library notice what was plugged in or out. All streams must be closed.
+
+    Errors: EngineError when its system library is missing.
+    """
+    portaudio()._terminate()
+    portaudio()._initialize()
 
 
 def portaudio() -> ModuleType:

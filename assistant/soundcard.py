@@ -19,7 +19,7 @@ from assistant.listener import Listener
 from assistant.loudspeaker import PortAudioLoudspeaker
 from assistant.microphone import PortAudioMicrophone
 from assistant.mixer import HEARING_STEP
-from assistant.sound import portaudio
+from assistant.sound import look_again, portaudio
 from assistant.sounddevices import NOTHING, Direction, Found, Present, find, gone, has_server, present
 
 CHECK_SECONDS = 0.25
@@ -156,8 +156,7 @@ class SoundCard:
         before = [side for side in self._sides if side.found]
         for side in self._sides:
             side.device.close()
-        portaudio()._terminate()
-        portaudio()._initialize()
+        look_again()
         self._initialised_with = devices
         for side in before:
             self._open(side, devices)

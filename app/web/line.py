@@ -1,4 +1,4 @@
-"""The line: one errand computes at a time, the others wait, first come first served, and know how many are before them.
+"""The line: one errand computes at a time; the others wait in the order in which they came, and know how many are before them.
 
 Two cores answer eight people sooner one after the other than all at once. What an errand computes is others' business.
 """
@@ -56,7 +56,9 @@ class Errand(Generic[_T]):
     TookTooLongError.
     """
 
-    def __init__(self, line: Line, work: Callable[[], Iterator[_T]], leave_off: Callable[[], None]) -> None:
+    def __init__(
+        self, line: Line, work: Callable[[], Iterator[_T]], leave_off: Callable[[], None], head_start: float
+    ) -> None:
         self._line = line
         self._work = work
         self._leave_off = leave_off
@@ -64,14 +66,16 @@ class Errand(Generic[_T]):
         self._news: asyncio.Queue[_T | _End | None] = asyncio.Queue()
         """Pieces, the end, and None for "look around"."""
         self._unwanted = threading.Event()
-        self._begun = False
+        self.begun = False
+        self.entered = self._loop.time() - head_start
+        """When it came, by the loop's clock; earlier by its head start."""
 
     def drop(self) -> None:
         """Nobody wants it any more. Call it from the event loop."""
         if not self._unwanted.is_set():
             self._unwanted.set()
             self.wake()
-            if self._begun:
+            if self.begun:
                 self._leave_off()
                 # Its thread may take a moment to notice; it keeps its place until then, but not for ever.
                 self._loop.call_later(PATIENCE_SECONDS, self._line.leave, self)
@@ -92,7 +96,7 @@ class Errand(Generic[_T]):
                 await self._news.get()
                 self._check()
             self._check()
-            self._begun = True
+            self.begun = True
             threading.Thread(target=self._run, name="errand", daemon=True).start()
             yield Place(0)
             deadline = self._loop.time() + LIMIT_SECONDS
@@ -155,9 +159,12 @@ class Line:
         """Errands that wait or are being worked on."""
         return len(self._errands)
 
-    def enter(self, work: Callable[[], Iterator[_T]], leave_off: Callable[[], None] = lambda: None) -> Errand[_T]:
+    def enter(
+        self, work: Callable[[], Iterator[_T]], leave_off: Callable[[], None] = lambda: None, head_start: float = 0.0
+    ) -> Errand[_T]:
         """Queue `work`, which will be called in a thread; `leave_off` makes it end early, from any thread.
 
+        `head_start`: seconds by which it counts as having come earlier, because somebody waits for it.
         Errors: LineFullError.
         """
         if len(self._errands) >= self._most:
@@ -165,8 +172,11 @@ class Line:
                 f"{len(self._errands)} questions are waiting already: ask again in a minute",
                 "Too many people are asking at once. Ask again in a minute.",
             )
-        errand = Errand(self, work, leave_off)
-        self._errands.append(errand)  # type: ignore[arg-type]
+        errand = Errand(self, work, leave_off, head_start)
+        later = (
+            place for place, other in enumerate(self._errands) if not other.begun and other.entered > errand.entered
+        )
+        self._errands.insert(next(later, len(self._errands)), errand)  # type: ignore[arg-type]
         return errand
 
     def before(self, errand: Errand[_T]) -> int:

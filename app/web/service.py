@@ -29,6 +29,8 @@ from models.errors import ModelError
 
 State = Literal["getting ready", "ready", "not ready"]
 
+HEAD_START = 5.0
+"""Seconds by which a question goes before pictures that are looked at ahead of one: somebody waits for its answer."""
 TIDY_SECONDS = 60.0
 _LOOK_SECONDS = 1.0
 """How often the settings file is looked at."""
@@ -54,7 +56,7 @@ class Service:
         """Sentences to be made into sound."""
         self.frames = Line(most=4)
         """Frames of somebody who aims a camera: one that would have to wait long is of no use any more."""
-        self.loudspeaker = DeviceVoice()
+        self.loudspeaker = DeviceVoice(lambda: (self.preferences.devices.loudspeaker, self.preferences.voice.volume))
         self._watch = settings.Watch(places.file)
         self._clock = clock
         self._looked = clock()
@@ -126,10 +128,11 @@ class Service:
                 exchange.show(picture())
             yield from exchange.ask(words(), speed, at)
 
-        errand = self.answers.enter(work, self.engines.leave_off)
+        errand = self.answers.enter(work, self.engines.leave_off, HEAD_START)
         session.begin(errand)
         async for piece in errand:
             yield piece
+        self.sessions.make_room(session)
 
     async def look(self, session: Session, picture: Callable[[], Photo]) -> AsyncIterator[Place | Exchange]:
         """Look at a picture ahead of the question; the conversation, which has seen it, comes last."""
@@ -143,6 +146,7 @@ class Service:
 
         async for piece in self.answers.enter(work):
             yield piece
+        self.sessions.make_room(session)
 
     async def aim(self, session: Session, frame: Callable[[], Photo], restart: bool) -> Direction | None:
         """What to say to somebody who aims a camera. Errors: LineFullError when there is no time for this frame."""

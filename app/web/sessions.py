@@ -17,7 +17,9 @@ from assistant.exchange import Exchange
 
 COOKIE = "assistant_session"
 MOST_SESSIONS = 64
-"""Each holds some pictures of at most 12 MB; the one that was longest unused makes room."""
+"""The one that was longest unused makes room."""
+MOST_PICTURE_BYTES = 1_000_000_000
+"""Of all sessions together; those that were longest unused forget theirs first."""
 KEPT_SECONDS = 3600.0
 """After this time without a request, pictures and answers are forgotten; the session itself stays, so that nobody is put out."""
 
@@ -83,6 +85,17 @@ class Sessions:
         """Keep nothing of what was shown, asked and said in it; what is still being worked on ends in the old conversation."""
         session.stop()
         session.exchange = self._make(session.local)
+
+    def make_room(self, keep: Session) -> None:
+        """Forget pictures of others than `keep` until all take no more than `MOST_PICTURE_BYTES`."""
+        others = sorted((each for each in self._known.values() if each is not keep), key=lambda each: each.used)
+        total = keep.exchange.picture_bytes + sum(each.exchange.picture_bytes for each in others)
+        for session in others:
+            if total <= MOST_PICTURE_BYTES:
+                return
+            if (held := session.exchange.picture_bytes) > 0:
+                total -= held
+                self.forget(session)
 
     def change(self, how: Callable[[Exchange], None]) -> None:
         """Change every conversation."""

@@ -82,6 +82,29 @@ def test_one_computes_and_the_others_know_their_place() -> None:
     run(main)
 
 
+def test_a_head_start_goes_before_those_who_came_a_moment_ago_but_not_before_what_has_begun() -> None:
+    async def main() -> None:
+        line, gate, order = Line(), Gate(), []
+
+        def note(name: str) -> Iterator[str]:
+            order.append(name)
+            yield name
+
+        first = asyncio.create_task(all_of(line.enter(gate.work)))
+        await until(gate.begun.is_set)
+        others = [
+            asyncio.create_task(all_of(line.enter(lambda name=name: note(name), head_start=start)))
+            for name, start in (("b", 0.0), ("c", 5.0), ("d", 0.0), ("e", 5.0))
+        ]
+        await until(lambda: len(line) == 5)
+        gate.open.set()
+        for task in (first, *others):
+            await task
+        assert order == ["c", "e", "b", "d"]
+
+    run(main)
+
+
 def test_a_full_line_says_so() -> None:
     async def main() -> None:
         line = Line(most=1)

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from app.web import sessions as module
 from app.web.sessions import Sessions
 from assistant.exchange import Exchange
+from assistant.eyes import Photo
 from assistant.profiles import Engines
 from models.store import Store
 
@@ -87,6 +89,21 @@ def test_what_was_left_lying_is_forgotten_and_the_session_stays(sessions: Sessio
     sessions.tidy()
     assert session.exchange is not before
     assert sessions.find(token) is session
+
+
+def test_pictures_of_all_sessions_are_bounded(
+    sessions: Sessions, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    picture = Photo(np.zeros((100, 100, 3), np.uint8))
+    monkeypatch.setattr(module, "MOST_PICTURE_BYTES", 2 * picture.pixels.nbytes)
+    found = []
+    for clock.now in (1.0, 2.0, 3.0):
+        session = sessions.find(sessions.open(local=True))
+        assert session is not None
+        session.exchange.show(picture)
+        found.append(session)
+    sessions.make_room(found[0])
+    assert [session.exchange.picture_bytes > 0 for session in found] == [True, False, True]
 
 
 def test_closing_ends_what_is_asked(sessions: Sessions) -> None:

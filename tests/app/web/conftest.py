@@ -1,0 +1,39 @@
+"""Fixtures for the web: the real server of the embedded profile, and a real browser."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+from playwright.sync_api import Browser
+
+from models.store import Store
+from tests.app.web.browser import CHROMIUM, QUESTION, SIGN, BusyService, as_camera, browsing
+from tests.app.web.serving import places, serving
+
+
+@pytest.fixture(scope="module")
+def busy_service(store: Store, tmp_path_factory: pytest.TempPathFactory) -> BusyService:
+    return BusyService(places(tmp_path_factory.mktemp("web")))
+
+
+@pytest.fixture(scope="module")
+def site(busy_service: BusyService) -> Iterator[str]:
+    """The address of a server that answers with real engines."""
+    with serving(busy_service) as address:
+        yield address
+
+
+@pytest.fixture(scope="module")
+def chromium(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
+    """The browser: its microphone asks what the sign says, its camera sees the sign. Closed after each file, since while Playwright
+    is there nothing else in this thread can run an event loop."""
+    if CHROMIUM is None:
+        pytest.skip("needs a browser (Debian: chromium)")
+    with browsing(QUESTION, as_camera(SIGN, tmp_path_factory.mktemp("camera"))) as browser:
+        yield browser
+
+
+@pytest.fixture(autouse=True)
+def kept_environment() -> None:
+    """In place of that of tests/app/conftest.py: no command runs in this process, and the sound system's library reads the real one."""
