@@ -13,6 +13,7 @@ from fastapi.staticfiles import StaticFiles
 from starlette.formparsers import MultiPartParser
 
 from app.web import access, api, failures
+from app.web.console.mount import mount as mount_console
 from app.web.guard import Guard
 from app.web.service import Service
 from app.web.uploads import MOST_BYTES
@@ -53,6 +54,7 @@ def create_app(service: Service) -> FastAPI:
     async def manifest() -> Response:
         return FileResponse(PAGE / "manifest.webmanifest", media_type="application/manifest+json")
 
+    mount_console(app, service.places, access.welcome, service.models_changed)
     app.mount("/static", StaticFiles(directory=PAGE), name="static")
     app.add_middleware(Guard)
     return app
