@@ -11,21 +11,43 @@ if TYPE_CHECKING:
     from app.settings import Settings
     from assistant.preferences import Preferences
     from assistant.profiles import Engines
+    from assistant.remote.client import Connection
 
 
 def open_engines(places: Settings, preferences: Preferences, steady: bool = False) -> Engines:
     """The engines that `preferences` choose, from the store of `places`; each is opened when it is first needed.
 
-    `steady` as of `Engines`.
+    `steady` as of `Engines`. Errors: SettingsError where another machine is to be asked and something for it is missing or unsafe.
     """
     from assistant.profiles import Engines
 
     model = Path(preferences.picture_model).expanduser() if preferences.picture_model else None
     return Engines(
-        Store(places.store_root), preferences.profile, preferences.voice.kind, picture_model=model, steady=steady
+        Store(places.store_root),
+        preferences.profile,
+        preferences.voice.kind,
+        picture_model=model,
+        steady=steady,
+        elsewhere=open_connection(preferences),
     )
+
+
+def open_connection(preferences: Preferences) -> Connection | None:
+    """The server that `preferences` name; None, and no network library loaded, where everything is of this machine.
+
+    Errors: as `open_engines`.
+    """
+    if preferences.server.engine == "local":
+        return None
+    from assistant.remote.client import chosen
+
+    return chosen(preferences.server)
 
 
 def same_engines(one: Preferences, other: Preferences) -> bool:
     """Whether both choose the same engines, so that those of `one` need not be opened again."""
-    return (one.profile, one.picture_model, one.voice.kind) == (other.profile, other.picture_model, other.voice.kind)
+
+    def engines(chosen: Preferences) -> tuple[object, ...]:
+        return chosen.profile, chosen.picture_model, chosen.voice.kind, chosen.server
+
+    return engines(one) == engines(other)

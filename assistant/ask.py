@@ -5,6 +5,7 @@ The gate stands before every model that sees the picture, and the reader before 
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
@@ -13,7 +14,7 @@ from typing import TypeVar
 from assistant import gate, sight
 from assistant.ears import hear
 from assistant.engines import LanguageModel
-from assistant.errors import EngineError
+from assistant.errors import EngineError, ServerError
 from assistant.eyes import Photo, brighten
 from assistant.measures import Measures
 from assistant.mind.grounding import Answer, answer, hedge, stands_in
@@ -21,7 +22,16 @@ from assistant.mind.medicine import looks_like_medicine
 from assistant.mind.question import Question, understand
 from assistant.mind.sentiment import sentiment
 from assistant.page import Page
-from assistant.phrases import NOT_HEARD_WELL, NOT_SAID, SENTIMENT, SENTIMENT_UNSURE, barcodes, could_read, not_found
+from assistant.phrases import (
+    BROKE_OFF,
+    NOT_HEARD_WELL,
+    NOT_SAID,
+    SENTIMENT,
+    SENTIMENT_UNSURE,
+    barcodes,
+    could_read,
+    not_found,
+)
 from assistant.profiles import Engines
 from assistant.pronounce import as_spoken
 from assistant.sound import Sound, Utterance
@@ -29,6 +39,7 @@ from assistant.sound import Sound, Utterance
 DOUBTFUL_HEARING = 0.6
 """Below this confidence the assistant first says what it understood."""
 
+log = logging.getLogger(__name__)
 _Result = TypeVar("_Result")
 
 
@@ -184,9 +195,32 @@ def think_aloud(
     else:
         given = None if sight.is_visual(question) else _think_reading(question, seen, engines)
         if given is None or sight.leaves_room(question, page, given):
-            yield from sight.ask_eye(question, seen.photo, page, seen.quality, engines.eye, history)
+            yield from _think_seeing(question, seen, page, given, engines, history)
         else:
             yield given
+
+
+def _think_seeing(
+    question: Question,
+    seen: Seen,
+    page: Page,
+    given: Answer | None,
+    engines: Engines,
+    history: Sequence[tuple[str, str]],
+) -> Iterator[Answer]:
+    """The picture model's answer. Where that is on another machine and fails, the reader's (`given`, if it has answered already)
+    and what is wrong; what was said by then stays said."""
+    begun = False
+    try:
+        for part in sight.ask_eye(question, seen.photo, page, seen.quality, engines.eye, history):
+            yield part
+            begun = True
+    except ServerError as error:
+        log.warning("%s", error)
+        if begun:
+            yield Answer(BROKE_OFF, False, "the other machine broke off", ())
+        else:
+            yield sight.only_read(error, given or _think_reading(question, seen, engines))
 
 
 def joined(parts: Sequence[Answer]) -> Answer:

@@ -604,6 +604,11 @@ class Dialogue:
         self.called = False
         self.become("asleep")
 
+    def privacy(self) -> str:
+        """What becomes of what is said, seen and read."""
+        there = self._engines.asks
+        return phrases.PRIVACY_ELSEWHERE.format(there) if there else phrases.PRIVACY
+
     # Devices
 
     def _lose(self, device: DeviceName, spoken: str) -> None:

@@ -1,7 +1,7 @@
 """What this machine has for the assistant, what will be used and why, and what to do about each gap.
 
 `look` collects facts, `diagnose` judges them (a pure function), `as_text` words the report. Nothing is opened, installed
-or repaired here, and no model is loaded.
+or repaired here, and no model is loaded. (Models on another machine are asked by whoever calls: `remote/health.py`.)
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import psutil
 
@@ -24,6 +25,9 @@ from assistant.readiness import Gap, Surroundings
 from assistant.sounddevices import names, present
 from models.catalogue import Entry
 from models.store import Listing
+
+if TYPE_CHECKING:
+    from assistant.remote.health import Health
 
 PACKAGES = (
     "av",
@@ -107,6 +111,8 @@ class Diagnosis:
     """The profile that fits this machine best."""
     listening: Surroundings | None = None
     """What `listen` depends on."""
+    elsewhere: Health | None = None
+    """Of the models on another machine, where the settings name some."""
 
 
 def look(store_root: Path) -> Machine:
@@ -147,6 +153,7 @@ def diagnose(
     four_bits: Sequence[str] = (),
     advice: Advice | None = None,
     listening: Surroundings | None = None,
+    elsewhere: Health | None = None,
 ) -> Diagnosis:
     """What follows from the facts for `profile`, whose models and their state are `listing`.
 
@@ -161,17 +168,39 @@ def diagnose(
         *(_unquantized(row.entry, profile) for row in listing if _form(row, four_bits) == FULL_PRECISION),
         *_missing_devices(machine),
         *(readiness.gaps(listening, machine.outputs, machine.inputs, machine.cameras) if listening else ()),
+        *(_failing_elsewhere(elsewhere) if elsewhere else ()),
     )
     return Diagnosis(
         profile=profile,
         ready=not any(gap.needed for gap in gaps),
         machine=machine,
         models=models,
-        choices=_choices(machine, models, profile),
+        choices=(*_choices(machine, models, profile), *(_chosen_elsewhere(elsewhere) if elsewhere else ())),
         gaps=gaps,
         advice=advice,
         listening=listening,
+        elsewhere=elsewhere,
     )
+
+
+def _chosen_elsewhere(found: Health) -> list[Choice]:
+    chosen = []
+    if found.picture_model:
+        why = "the reader alone, until that is mended" if found.picture_problem else "it answers; pictures go there"
+        chosen.append(Choice("seeing", f"{found.picture_model} at {found.host}", why))
+    if found.language_model and not found.language_problem:
+        why = "it answers, before the one of this machine; what is read goes there"
+        chosen.append(Choice("judging answers", f"{found.language_model} at {found.host}", why))
+    return chosen
+
+
+def _failing_elsewhere(found: Health) -> list[Gap]:
+    gaps = []
+    if found.picture_problem:
+        gaps.append(Gap("the picture model on the other machine is of no use", found.picture_problem, False))
+    if found.language_problem:
+        gaps.append(Gap("the language model on the other machine is of no use", found.language_problem, False))
+    return gaps
 
 
 def _form(row: Listing, four_bits: Sequence[str]) -> str:

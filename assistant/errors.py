@@ -53,6 +53,10 @@ class EngineError(AssistantError):
     """An engine is missing, cannot be opened, or failed while working."""
 
 
+class ServerError(EngineError):
+    """A model on another machine cannot be asked, or did not answer; what was asked of it can still be answered by reading."""
+
+
 class VoiceError(EngineError):
     """No voice speaks; there is nobody to say so but an earcon."""
 

@@ -108,7 +108,7 @@ class Exchange:
         battery: Callable[[], tuple[int, bool] | None] = lambda: None,
         now: Callable[[], datetime] = lambda: datetime.now().astimezone(),
     ) -> None:
-        """`save` (None where nothing may be saved), `battery` and `now` as in `ports.World`."""
+        """`save` (None for somebody at another machine), `battery` and `now` as in `ports.World`."""
         self.use(engines, answers)
         self._save = save
         self._battery = battery
@@ -352,7 +352,10 @@ class Exchange:
         yield from self._tell(intent, *shortened(phrases.HELP, 100)[0])
 
     def _privacy(self, intent: Intent) -> Iterator[Piece]:
-        yield from self._tell(intent, *shortened(phrases.PRIVACY, 100)[0])
+        there = self._engines.asks
+        here = phrases.PRIVACY if self._save else phrases.PRIVACY_FROM_AFAR
+        said = phrases.PRIVACY_ELSEWHERE.format(there) if there else here
+        yield from self._tell(intent, *shortened(said, 100)[0])
 
     def _forget(self, intent: Intent) -> Iterator[Piece]:
         self.forget()

@@ -191,7 +191,7 @@ def help_(dialogue: Dialogue, _: Intent) -> None:
 
 
 def privacy(dialogue: Dialogue, _: Intent) -> None:
-    dialogue.answer(*shortened(phrases.PRIVACY, 100)[0])
+    dialogue.answer(*shortened(dialogue.privacy(), 100)[0])
 
 
 def forget(dialogue: Dialogue, _: Intent) -> None:

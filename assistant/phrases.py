@@ -61,6 +61,9 @@ NOT_SAID: dict[str, str] = {
 """Questions that no engine is asked."""
 AS_SEEN = "As far as I can see: {}"
 CANNOT_TELL = "I cannot tell from this picture."
+ONLY_READ = "So I only read."
+"""After a sentence on what is wrong with the picture model of another machine."""
+BROKE_OFF = "There the other machine broke off."
 DISAGREE = "The picture model says {said}, but I read {read}{where}. Please check."
 MEDICINE_IS_READ = "This looks like medicine, so I only read what is printed."
 
@@ -166,6 +169,14 @@ HELP = (
 )
 PRIVACY = (
     "Everything stays on this machine. Pictures and sound are only in its memory, and nothing is written down unless you say: save this. "
+    "Say forget everything, and it is gone."
+)
+PRIVACY_ELSEWHERE = (
+    "What I cannot answer alone I ask the machine {} in your own network: the picture, what is read in it, and your question go there. "
+    "Your voice stays here, and nothing is written down here unless you say: save this. Say forget everything, and I keep nothing."
+)
+PRIVACY_FROM_AFAR = (
+    "What you show and ask goes to the machine that answers, over your own network. It is only in that machine's memory. "
     "Say forget everything, and it is gone."
 )
 

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field, fields, is_dataclass
 from typing import Any, Literal, TypeAlias
 
 from assistant.keys import key_code
+from assistant.remote.network import is_own_url
 from models.catalogue import load as load_catalogue
 
 SLOWEST, FASTEST = 0.5, 3.0
@@ -25,6 +26,7 @@ VoiceKind = Literal["natural", "fast"]
 Mode = Literal["wake", "button", "always"]
 WakeWord = Literal["okay_nabu", "hey_jarvis", "alexa", "hey_mycroft"]
 Sensitivity = Literal["low", "normal", "high"]
+EngineKind = Literal["local", "openai"]
 Value: TypeAlias = bool | int | float | str
 
 
@@ -272,6 +274,69 @@ class Triggers:
 
 
 @dataclass(frozen=True)
+class Server:
+    """Models on another machine of one's own network, which sees the picture and the question (docs/serving.md)."""
+
+    engine: EngineKind = field(
+        default="local",
+        metadata=_one_of(
+            "local",
+            "openai",
+            about="local: every model runs on this machine, and nothing leaves it; openai: those named here run on another machine "
+            "of your own network, behind the OpenAI API (vLLM, SGLang, llama.cpp, transformers serve).",
+        ),
+    )
+    address: str = field(
+        default="",
+        metadata={
+            "rule": Rule(
+                "Base address of that machine, such as http://192.168.1.20:8000/v1. Only your own network: 10.…, 172.16.… to 172.31.…, "
+                "192.168.…, this machine, or a name without a dot or with .local, .lan, .home, .internal or .intranet that leads there.",
+                "the http or https address of a machine in your own network, or nothing",
+                lambda value: not value or (len(value) <= LONGEST_TEXT and is_own_url(value)),
+            )
+        },
+    )
+    picture_model: str = field(
+        default="",
+        metadata=_text(
+            "the name of a model, or nothing",
+            "Name there of the model that sees; empty: pictures are shown to no other machine.",
+        ),
+    )
+    language_model: str = field(
+        default="",
+        metadata=_text(
+            "the name of a model, or nothing",
+            "Name there of the model that judges between answers; empty: the one of this machine, which is enough for one person.",
+        ),
+    )
+    key_file: str = field(
+        default="",
+        metadata=_text(
+            "the path of a file, or nothing",
+            "File that holds the key of the server in one line and that only you may read (chmod 600); empty: it wants none. The key "
+            "itself never stands here.",
+        ),
+    )
+    certificate_file: str = field(
+        default="",
+        metadata=_text(
+            "the path of a file, or nothing",
+            "For https: PEM file with the certificate of the server or of who signed it; empty: those the system trusts.",
+        ),
+    )
+    timeout_seconds: float = field(
+        default=20.0,
+        metadata=_number(
+            1.0,
+            60.0,
+            "Seconds without a word after which the reader answers alone. 20 is enough for a picture on a busy graphics card.",
+        ),
+    )
+
+
+@dataclass(frozen=True)
 class Preferences:
     """Everything a user may choose."""
 
@@ -297,6 +362,7 @@ class Preferences:
     devices: Devices = Devices()
     answers: Answers = Answers()
     trigger: Triggers = Triggers()
+    server: Server = Server()
 
 
 @dataclass(frozen=True)

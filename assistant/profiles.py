@@ -8,11 +8,12 @@ import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any, Literal, TypeVar, cast, get_args
+from typing import TYPE_CHECKING, Any, Literal, TypeVar, cast, get_args
 
 import numpy as np
 import psutil
 
+from assistant.answering import stop_all
 from assistant.engines import BarcodeReader, LanguageModel, Reader, Recogniser, Speaker, TextFinder, VisionLanguageModel
 from assistant.errors import EngineError
 from assistant.eyes import Photo
@@ -22,9 +23,12 @@ from models.errors import ModelError
 from models.four_bits import four_bit_folder
 from models.store import Store
 
+if TYPE_CHECKING:
+    from assistant.remote.client import Connection
+
 Voice = Literal["natural", "fast"]
 """`natural`: the profile's neural voice; `fast`: espeak-ng, which starts sooner."""
-EngineName = Literal["recogniser", "speaker", "reader", "barcodes", "judge", "eye"]
+EngineName = Literal["recogniser", "speaker", "reader", "barcodes", "judge", "judge elsewhere", "eye"]
 EVERYDAY: tuple[EngineName, ...] = ("recogniser", "speaker", "reader", "barcodes")
 """What nearly every question needs. The judge and the eye are opened only when a question does."""
 
@@ -43,12 +47,15 @@ class Engines:
         threads: int = 0,
         picture_model: Path | None = None,
         steady: bool = False,
+        elsewhere: Connection | None = None,
     ) -> None:
         """`threads` for each engine; 0 for one per core. `picture_model`: a folder, in place of the profile's.
 
         steady: a voice that says the same words the same way each time.
+        elsewhere: a server that is asked for the models it names, in place of those here.
         """
         self._store = store
+        self._elsewhere = elsewhere
         self._picture_model = picture_model
         self.profile = profile
         self.voice = voice
@@ -102,19 +109,34 @@ class Engines:
             # Without `assistant setup`, in full precision.
             return TransformersLanguageModel(four_bit_folder(source) or transformers_folder(source), self._threads)
 
-        return self._open("judge", open_judge)
+        if self._elsewhere is None or not self._elsewhere.language_model:
+            return self._open("judge", open_judge)
+        from assistant.remote.judge import RemoteJudge
+
+        there = self._elsewhere
+        return self._open("judge elsewhere", lambda: RemoteJudge(there, lambda: self._open("judge", open_judge)))
+
+    @property
+    def asks(self) -> str:
+        """The other machine that is asked, by name or number; empty when nothing leaves this one."""
+        return self._elsewhere.machine if self._elsewhere else ""
 
     @property
     def sees(self) -> bool:
-        """Whether there is a model that sees, here or to be fetched. CatalogueError when there is no such profile."""
+        """Whether there is a model that sees, here, elsewhere or to be fetched. CatalogueError when there is no such profile."""
         roles = [entry.role for entry in self._store.catalogue.profile(self.profile)]
-        return self._picture_model is not None or "vision-language" in roles
+        there = self._elsewhere is not None and bool(self._elsewhere.picture_model)
+        return there or self._picture_model is not None or "vision-language" in roles
 
     @property
     def eye(self) -> VisionLanguageModel:
-        from assistant.seeing import open_eye
-
         def open_it() -> VisionLanguageModel:
+            if self._elsewhere is not None and self._elsewhere.picture_model:
+                from assistant.remote.eye import RemoteEye
+
+                return RemoteEye(self._elsewhere)
+            from assistant.seeing import open_eye
+
             if self._picture_model is not None:
                 return open_eye(self._picture_model, self._threads)
             source = self._folder("vision-language")
@@ -135,17 +157,19 @@ class Engines:
     def leave_off(self) -> None:
         """Nobody waits for the picture model any more; what it was writing ends."""
         if "eye" in self._opened:
-            from assistant.seeing import stop_all
-
             stop_all()
 
     def names(self) -> str:
         """The models in use, for the record: "whisper-tiny.en, ..."."""
-        entries = self._store.catalogue.profile(self.profile)
-        if self._picture_model is None:
-            return ", ".join(entry.name for entry in entries)
-        others = [entry.name for entry in entries if entry.role != "vision-language"]
-        return ", ".join([*others, self._picture_model.name])
+        names = {entry.role: entry.name for entry in self._store.catalogue.profile(self.profile)}
+        if self._picture_model is not None:
+            names["vision-language"] = self._picture_model.name
+        there = self._elsewhere
+        if there is not None and there.picture_model:
+            names["vision-language"] = f"{there.picture_model} at {there.host}"
+        if there is not None and there.language_model:
+            names["language"] = f"{there.language_model} at {there.host}"
+        return ", ".join(names.values())
 
     def _warm(self, name: EngineName) -> None:
         if name == "recogniser":
@@ -156,7 +180,7 @@ class Engines:
         elif name == "speaker":
             for _ in self.speaker.speak("Ready.", 1.0):
                 pass
-        elif name == "judge":
+        elif name in ("judge", "judge elsewhere"):
             self.judge.score("Ready", [" or not"])
         elif name == "eye":
             for _ in self.eye.ask(Photo(np.full((64, 64, 3), 255, np.uint8)), "Ready?", style="short"):

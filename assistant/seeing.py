@@ -1,33 +1,25 @@
 """The assistant's eye: a vision-language model asked in a thread of its own, so that it can be stopped at any moment.
 
-Pieces of the answer go through a queue, and every module of the model looks at a flag before it computes. How the families of
-models are asked is in `seers.py`, what is asked and what becomes of the answer in `ask.py`.
+Pieces of the answer go through a queue (`answering.py`), and every module of the model looks at a flag before it computes. How the
+families of models are asked is in `seers.py`, what is asked and what becomes of the answer in `ask.py`.
 """
 
 from __future__ import annotations
 
-import atexit
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from queue import SimpleQueue
 from typing import Protocol
 
 import torch
 from PIL import Image
 from torch import nn
 
+from assistant.answering import Answering, StoppedError
 from assistant.engines import Style
 from assistant.errors import AssistantError, EngineError, QuestionError
 from assistant.eyes import Photo
 from models.errors import PromptError
-
-_LEAVE_SECONDS = 3.0
-"""Most that the end of the program waits for models to leave off; they take a tenth of a second, a busy machine longer."""
-
-
-class StoppedError(Exception):
-    """Nobody wants this answer any more; raised inside the model and caught around it."""
 
 
 class Seer(Protocol):
@@ -51,54 +43,6 @@ class Seer(Protocol):
         """
 
 
-class Answering:
-    """An answer while it is being written (Protocol `AnswerStream`)."""
-
-    def __init__(self) -> None:
-        self._pieces: SimpleQueue[str | Exception | None] = SimpleQueue()
-        self._stopped = threading.Event()
-        self._left = threading.Event()
-        self._over = False
-
-    def __iter__(self) -> Iterator[str]:
-        return self
-
-    def __next__(self) -> str:
-        piece = None if self._over else self._pieces.get()
-        if piece is None or self.stopped:
-            self._over = True
-            raise StopIteration
-        if isinstance(piece, Exception):
-            self._over = True
-            raise piece
-        return piece
-
-    @property
-    def stopped(self) -> bool:
-        return self._stopped.is_set()
-
-    def stop(self) -> None:
-        """As `AnswerStream`."""
-        self._stopped.set()
-        self._pieces.put(None)
-
-    def tell(self, piece: str) -> None:
-        """For the thread that writes: one piece more."""
-        if self.stopped:
-            raise StoppedError
-        if piece:
-            self._pieces.put(piece)
-
-    def leave(self, error: Exception | None = None) -> None:
-        """For the thread that writes: there will be no more, and why if it should be more."""
-        self._pieces.put(error)
-        self._left.set()
-
-    def wait(self, seconds: float | None = None) -> bool:
-        """Wait until the model has left off, which after `stop` may be a little later; whether it has."""
-        return self._left.wait(seconds)
-
-
 class SeeingModel:
     """One model that sees, answering one question at a time (Protocol `VisionLanguageModel`)."""
 
@@ -118,13 +62,12 @@ class SeeingModel:
         From the stream: QuestionError when the question is too long for the model, EngineError when it fails.
         """
         answering = Answering()
-        arguments = (answering, Image.fromarray(photo.pixels), question, tuple(history), style)
-        _unfinished.add(answering)
-        # Whoever ends the program does not wait for an answer.
-        threading.Thread(target=self._work, args=arguments, name="seeing", daemon=True).start()
+        image = Image.fromarray(photo.pixels)
+        turns = tuple(history)
+        answering.begin("seeing", lambda: self._write(answering, image, question, turns, style), _explained)
         return answering
 
-    def _work(
+    def _write(
         self,
         answering: Answering,
         image: Image.Image,
@@ -132,44 +75,18 @@ class SeeingModel:
         history: Sequence[tuple[str, str]],
         style: Style,
     ) -> None:
-        failure: Exception | None = None
         with self._turn:
             self._now = answering
             try:
                 if not answering.stopped:
                     self._seer.write(image, question, history, style, answering.tell)
-            except StoppedError:
-                pass
-            except Exception as error:  # raised again where the answer is read
-                failure = _explained(error)
             finally:
                 self._now = None
-        answering.leave(failure)
-        _unfinished.discard(answering)
 
     def _look_up(self, *_: object) -> None:
         """Before a module computes. Modules without parts of their own are the finest steps there are."""
         if self._now is not None and self._now.stopped:
             raise StoppedError
-
-
-_unfinished: set[Answering] = set()
-
-
-def stop_all() -> None:
-    """End every answer that is being written."""
-    for answering in tuple(_unfinished):
-        answering.stop()
-
-
-def _leave_off() -> None:
-    """At the end of the program: a thread that is still computing then would tear the process down with an abort."""
-    stop_all()
-    for answering in tuple(_unfinished):
-        answering.wait(_LEAVE_SECONDS)
-
-
-atexit.register(_leave_off)
 
 
 def open_eye(folder: Path, threads: int, nf4: bool = False) -> SeeingModel:

@@ -23,6 +23,7 @@ from transformers.models.auto.modeling_auto import MODEL_FOR_IMAGE_TEXT_TO_TEXT_
 from assistant.engines import Style
 from assistant.errors import EngineError
 from assistant.language import fast_dtype
+from assistant.prompting import MOST_TOKENS, instructed
 from models.cogvlm2 import CogVLM2ForConditionalGeneration, CogVLM2Processor, ImageSession, Piece, Turn
 from models.cogvlm2.configuration import Template
 from models.cogvlm2.folder import is_cogvlm2
@@ -30,13 +31,10 @@ from models.cogvlm2.opening import open_model
 from models.errors import ModelError, PromptError, Unsuitable
 from rpiq import RpiqError, load
 from rpiq.errors import ArchitectureError
-from rpiq.evaluate.answering import INSTRUCTION, read_processor
+from rpiq.evaluate.answering import read_processor
 
-MOST_TOKENS: dict[Style, int] = {"short": 32, "chat": 160}
-"""Of an answer: the longest book title takes about 30, two sentences about 60."""
 _TEMPLATES: dict[Style, Template] = {"short": "vqa", "chat": "chat"}
 """Of CogVLM2."""
-IN_SENTENCES = "Answer in one or two short sentences."
 _FOR_A_PICTURE = 1_500_000_000
 """Bytes of a GPU that one picture of CogVLM2-19B and its answer take, on top of the weights."""
 _UNFINISHED = "\N{REPLACEMENT CHARACTER}"
@@ -111,11 +109,10 @@ class TransformersSeer:
         )
 
     def _inputs(self, image: Image.Image, question: str, history: Turns, style: Style) -> dict[str, Any]:
-        instruction = INSTRUCTION if style == "short" else IN_SENTENCES
         messages: list[dict[str, Any]] = []
         for asked, answered in history:
             messages += [_message("user", asked), _message("assistant", answered)]
-        messages.append(_message("user", f"{question}\n{instruction}"))
+        messages.append(_message("user", instructed(question, style)))
         messages[0]["content"].insert(0, {"type": "image", "image": image})
         return dict(
             self._processor.apply_chat_template(

@@ -7,10 +7,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 
 import numpy as np
 
 from assistant.engines import Style, VisionLanguageModel
+from assistant.errors import AssistantError
 from assistant.eyes import Photo, brighten
 from assistant.gate import Quality
 from assistant.mind import medicine
@@ -19,7 +21,18 @@ from assistant.mind.grounding import LOOKS, NEEDS_MODEL, NOT_FOUND, NOTHING_WRIT
 from assistant.mind.question import Question
 from assistant.mind.spans import LIKELY, matches
 from assistant.page import Page
-from assistant.phrases import AS_SEEN, CANNOT_TELL, DISAGREE, MEDICINE_IS_READ, NOT_SAID, could_read, plain
+from assistant.phrases import (
+    AS_SEEN,
+    CANNOT_TELL,
+    DISAGREE,
+    MEDICINE_IS_READ,
+    NEEDS_EYES,
+    NO_TEXT,
+    NOT_SAID,
+    ONLY_READ,
+    could_read,
+    plain,
+)
 
 MOST_SENTENCES = 2
 _SENTENCE = re.compile(
@@ -79,6 +92,12 @@ def read_medicine(question: Question, page: Page) -> Answer:
     """What is printed, where somebody asks how a medicine looks."""
     said, lines = medicine.verbatim(question, page)
     return Answer(f"{MEDICINE_IS_READ} {said}", False, "", lines)
+
+
+def only_read(error: AssistantError, given: Answer) -> Answer:
+    """What the reader has to say (`given`) where the picture model of another machine failed: first why there is no more."""
+    said = given.text.removeprefix(NEEDS_EYES).strip() or NO_TEXT  # a picture model there is, so nobody is to add one
+    return replace(given, text=f"{error.spoken} {ONLY_READ} {said}", reason=given.reason or "only read")
 
 
 def ask_eye(

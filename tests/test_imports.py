@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import ast
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -47,6 +49,22 @@ def test_rpiq_can_be_used_alone() -> None:
 def test_only_fetching_knows_the_hub() -> None:
     users = {path.relative_to(ROOT).as_posix() for path in files() if "huggingface_hub" in set(imported(path))}
     assert users == {"models/fetch.py"}
+
+
+def test_only_the_models_elsewhere_know_a_client() -> None:
+    clients = {"openai", "httpx2", "httpx"}
+    users = {path.relative_to(ROOT).as_posix() for path in files() if clients & set(imported(path))}
+    assert users == {"assistant/remote/client.py", "assistant/remote/eye.py", "assistant/remote/judge.py"}
+
+
+def test_nothing_that_is_not_asked_for_loads_them() -> None:
+    script = "import sys, app.cli, app.engines, assistant.ask, assistant.doctor; sys.exit('openai' in sys.modules)"
+    subprocess.run([sys.executable, "-c", script], check=True, cwd=ROOT, timeout=300)
+
+
+def test_who_is_asked_elsewhere_needs_no_torch_here() -> None:
+    script = "import sys, assistant.remote.eye, assistant.remote.judge; sys.exit('torch' in sys.modules)"
+    subprocess.run([sys.executable, "-c", script], check=True, cwd=ROOT, timeout=300)
 
 
 def test_the_walk_sees_every_kind_of_import(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -6,14 +6,14 @@ import argparse
 import queue
 import threading
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from app import settings
+from app.engines import open_engines
 from app.terminal import complain, say, say_json, write_json
-from assistant.preferences import FASTEST, SLOWEST
-from models.store import Store
+from assistant.preferences import FASTEST, SLOWEST, Preferences
 
 if TYPE_CHECKING:
     from app.commands import Subparsers
@@ -29,7 +29,8 @@ def register(subparsers: Subparsers) -> None:
         "ask",
         help="ask about a picture and hear the answer",
         description="Answer questions about a picture, aloud. What is written in it is read; what it shows is asked of the "
-        "picture model, in profiles that have one. A question may refer to the ones before it.",
+        "picture model, in profiles that have one. A question may refer to the ones before it. Options that are left out are as "
+        "the settings say (assistant settings show).",
     )
     parser.add_argument("--image", type=Path, required=True, metavar="FILE", help="the picture: JPEG, PNG, WebP or BMP")
     question = parser.add_mutually_exclusive_group(required=True)
@@ -47,31 +48,33 @@ def register(subparsers: Subparsers) -> None:
     parser.add_argument(
         "--json", type=Path, metavar="FILE", help="write the answer as JSON to FILE, or to the terminal with -"
     )
-    parser.add_argument("--speed", type=speed, default=1.0, help="of the voice, 0.5 to 3 (usual: 1)")
+    parser.add_argument("--speed", type=speed, help="of the voice, 0.5 to 3 times the usual")
     parser.add_argument(
         "--voice",
         choices=("natural", "fast"),
-        default="natural",
         help="natural: the neural voice; fast: espeak-ng, which starts sooner",
     )
-    parser.add_argument("--profile", default="embedded", help="which models to use (see `assistant models list`)")
+    parser.add_argument("--profile", help="which models of this machine to use (see `assistant models list`)")
     parser.add_argument(
         "--picture-model",
         type=Path,
         metavar="FOLDER",
         help="a model that sees, in place of the profile's: safetensors that transformers or rpiq opens",
     )
+    settings.add_option(parser)
     parser.add_argument("--silent", action="store_true", help="do not play the answer")
     parser.set_defaults(run=run)
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Answer every question; exit status 0 also when the answer is that nothing fits."""
-    from assistant.profiles import Engines
+    from assistant.privacy import forbid_memory_dumps
 
-    store = Store(settings.read().store_root)
-    engines = Engines(store, arguments.profile, arguments.voice, picture_model=arguments.picture_model)
-    outcomes = _outcomes(arguments, engines)
+    places = settings.read(arguments.settings)
+    preferences = _preferences(arguments, settings.load(places.file))
+    forbid_memory_dumps()
+    engines = open_engines(places, preferences)
+    outcomes = _outcomes(arguments, engines, preferences.voice.speed)
     to_terminal = str(arguments.json) == "-"
     spoken: list[Sound] = []
     records = []
@@ -95,7 +98,22 @@ def run(arguments: argparse.Namespace) -> int:
     return 0
 
 
-def _outcomes(arguments: argparse.Namespace, engines: Engines) -> Iterator[Outcome]:
+def _preferences(arguments: argparse.Namespace, chosen: Preferences) -> Preferences:
+    """What the settings say, with what the command line says in its place. Who names models there means those of this machine."""
+    voice = replace(
+        chosen.voice, kind=arguments.voice or chosen.voice.kind, speed=arguments.speed or chosen.voice.speed
+    )
+    if arguments.profile or arguments.picture_model:
+        chosen = replace(
+            chosen,
+            profile=arguments.profile or chosen.profile,
+            picture_model=str(arguments.picture_model or ""),
+            server=replace(chosen.server, engine="local"),
+        )
+    return replace(chosen, voice=voice)
+
+
+def _outcomes(arguments: argparse.Namespace, engines: Engines, speed: float) -> Iterator[Outcome]:
     """Files are opened before any model, so that a wrong one is refused at once."""
     from assistant.ask import ask_aloud, ask_in_writing, look
     from assistant.eyes import load_photo
@@ -118,7 +136,7 @@ def _outcomes(arguments: argparse.Namespace, engines: Engines) -> Iterator[Outco
         engines.warm()
         seen: Seen | None = None
         for sound in sounds:
-            outcome = ask_aloud(sound, seen or photo, engines, arguments.speed, history)
+            outcome = ask_aloud(sound, seen or photo, engines, speed, history)
             seen = outcome.seen
             yield told(outcome)
         return
@@ -127,7 +145,7 @@ def _outcomes(arguments: argparse.Namespace, engines: Engines) -> Iterator[Outco
     engines.warm(("reader", "speaker"))
     seen = look(photo, engines)
     for text in arguments.text:
-        yield told(ask_in_writing(text, seen, engines, arguments.speed, history))
+        yield told(ask_in_writing(text, seen, engines, speed, history))
 
 
 def _check_target(path: Path) -> None:

@@ -12,12 +12,12 @@ from queue import SimpleQueue
 from typing import TYPE_CHECKING
 
 from app import settings
-from app.engines import open_engines, same_engines
+from app.engines import open_connection, open_engines, same_engines
 from app.terminal import complain, say, say_json
+from assistant.errors import SettingsError
 
 if TYPE_CHECKING:
     from app.commands import Subparsers
-    from assistant.errors import SettingsError
     from assistant.events import Event
     from assistant.ports import Camera
     from assistant.preferences import Preferences
@@ -106,6 +106,10 @@ class _Chosen:
         found = self._watch.changed()
         if found is None or isinstance(found, Exception):
             return found
+        try:
+            open_connection(found)  # said now, while the engines of before can go on
+        except SettingsError as error:
+            return error
         self._in_file = found
         return self.now
 

@@ -97,17 +97,23 @@ class Service:
             return
         self._looked = self._clock()
         changed = self._watch.changed()
-        if isinstance(changed, AssistantError):
-            log.warning("the settings are left as they were: %s", changed)
-        elif changed is not None:
-            self.use(changed)
+        try:
+            if isinstance(changed, AssistantError):
+                raise changed
+            if changed is not None:
+                self.use(changed)
+        except AssistantError as error:
+            log.warning("the settings are left as they were: %s", error)
 
     def use(self, preferences: Preferences) -> None:
-        """Other settings from now on; conversations go on. Call it from the event loop."""
-        before, self.preferences = self.preferences, preferences
-        if not same_engines(before, preferences):
+        """Other settings from now on; conversations go on. Call it from the event loop.
+
+        Errors: SettingsError where another machine is to be asked and something for it is missing; nothing is changed then.
+        """
+        if not same_engines(self.preferences, preferences):
             self.engines = open_engines(self.places, preferences)
             self._warming = asyncio.get_running_loop().create_task(self.warm())
+        self.preferences = preferences
         self.sessions.change(lambda exchange: exchange.use(self.engines, preferences.answers))
 
     def _exchange(self, local: bool) -> Exchange:

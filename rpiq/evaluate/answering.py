@@ -16,12 +16,11 @@ from transformers.models.auto.processing_auto import PROCESSOR_MAPPING
 
 from rpiq.blocks import open_config
 from rpiq.errors import ArchitectureError, CheckpointError
+from rpiq.evaluate.questions import INSTRUCTION
 
 if TYPE_CHECKING:
     from PIL.Image import Image
 
-INSTRUCTION = "Answer the question using a single word or phrase."
-"""VLMEvalKit puts it behind every question of OCR-VQA, after a line break."""
 _NEW_TOKENS = 128
 """Longer than any title of a book that could still be right."""
 

@@ -20,6 +20,8 @@ from typing import Any
 
 from rpiq.errors import EvaluationError
 
+INSTRUCTION = "Answer the question using a single word or phrase."
+"""VLMEvalKit puts it behind every question of OCR-VQA, after a line break."""
 _SUFFIXES = (".jpg", ".jpeg", ".png", ".gif")
 _TEST_SPLIT = 3
 """As OCR-VQA numbers them: 1 training, 2 validation, 3 test."""

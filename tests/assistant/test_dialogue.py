@@ -9,6 +9,7 @@ from assistant.errors import EngineError
 from assistant.events import Pressed, Released, Trouble
 from assistant.eyes import Photo
 from assistant.profiles import Engines
+from assistant.remote.client import Connection
 from assistant.simulation import TAKES
 from assistant.sound import HEARING_RATE, Sound, Utterance
 from models.store import Store
@@ -99,6 +100,15 @@ def test_the_assistants_own_voice_never_interrupts_it(engines: Engines) -> None:
     scene.until(lambda: scene.dialogue.mouth.saying is not None)
     scene.until(lambda: scene.dialogue.mouth.saying is None, 90)
     assert "hearing" not in [each.text for each in scene.noted]
+
+
+def test_who_asks_what_is_kept_hears_of_another_machine_where_one_is_asked(engines: Engines, store: Store) -> None:
+    assert "Everything stays on this machine." in Scene(engines, picture(SIGN)).type("what do you store about me")
+    there = Connection("http://gpu.lan:8000/v1", "sees")
+    asking = Engines(store, steady=True, threads=1, elsewhere=there)
+    told = Scene(asking, picture(SIGN)).type("what do you store about me")
+    assert "I ask the machine gpu.lan in your own network: the picture" in told
+    assert "Everything stays" not in told
 
 
 def test_words_of_command_work_at_any_time(engines: Engines) -> None:

@@ -195,3 +195,9 @@ def test_saving_is_refused_where_it_would_not_be_found(exchange: Exchange, engin
     other.show(photo)
     assert told(other, "save this").text == phrases.SAVED.format("here")
     assert len(kept) == 1
+
+
+def test_what_it_stores_depends_on_where_one_is(exchange: Exchange, engines: Engines) -> None:
+    assert told(exchange, "what do you store").text == phrases.PRIVACY_FROM_AFAR
+    here = Exchange(engines, save=lambda seen, words: "")
+    assert told(here, "what do you store").text == phrases.PRIVACY

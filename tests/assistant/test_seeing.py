@@ -16,11 +16,12 @@ from PIL import Image
 from torch import nn
 from transformers import AutoProcessor
 
-from assistant import seers
+from assistant import prompting, seers
+from assistant.answering import Answering
 from assistant.engines import Style
 from assistant.errors import EngineError, QuestionError
 from assistant.eyes import Photo
-from assistant.seeing import Answering, SeeingModel, open_eye
+from assistant.seeing import SeeingModel, open_eye
 from assistant.seers import CogVLM2Seer, TransformersSeer
 from models.cogvlm2 import ImageSession
 from rpiq.errors import RpiqError
@@ -74,7 +75,7 @@ def test_the_pieces_are_what_the_model_writes(cogvlm2: Path) -> None:
     assert len(pieces) > 5
     seer = seer_of(eye)
     session = ImageSession(seer.model, seer._processor, _image())
-    alone = session.ask("What is this?", template="chat", max_new_tokens=seers.MOST_TOKENS["chat"])
+    alone = session.ask("What is this?", template="chat", max_new_tokens=prompting.MOST_TOKENS["chat"])
     assert "".join(pieces) == "".join(piece.text for piece in alone)
 
 
@@ -123,7 +124,7 @@ def test_a_model_of_transformers_is_asked_through_its_template(llava: Path) -> N
     assert pieces == list(eye.ask(photo(), "What is this?"))
     inputs = seer._inputs(_image(), "And this?", [("What is it?", "A cat")], "short")
     asked = seer._processor.decode(inputs["input_ids"][0]).replace("<image>", "")
-    assert asked == f"What is it?A catAnd this?\n{seers.INSTRUCTION}:"
+    assert asked == f"What is it?A catAnd this?\n{prompting.INSTRUCTION}:"
     with pytest.raises(QuestionError, match=r"takes \d+ tokens"):
         list(eye.ask(photo(), "a" * 400))
     long = seer._fitting(_image(), "And this?", [("a" * 300, "b"), ("What?", "A cat")], "short")
@@ -264,7 +265,7 @@ def test_it_is_stopped_while_it_writes(slow: SeeingModel) -> None:
     answering = slow.ask(photo(), "What is this?")
     next(answering)
     reader, left, pieces = stopped_after(answering, 0.3)
-    assert len(pieces) < seers.MOST_TOKENS["chat"] - 1
+    assert len(pieces) < prompting.MOST_TOKENS["chat"] - 1
     assert reader < BOUND
     assert left < LEAVING
 

@@ -7,6 +7,7 @@
   const regions = {};
   const waiting = { polite: [], assertive: [] };
   const GAP = 150, KEPT = 15000;
+  let described = 0;
   let used = false; // whether anybody has done anything here yet
 
   function region(tone) {
@@ -52,12 +53,32 @@
       const bytes = Uint8Array.from(atob(found.dataset.wav), (letter) => letter.charCodeAt(0));
       play(new Blob([bytes], { type: "audio/wav" }));
     }
+    for (const group of document.querySelectorAll("fieldset")) unite(group);
+    for (const label of document.querySelectorAll("label")) name(label, label.querySelector("input, textarea"));
     const lost = document.activeElement === document.body || document.activeElement === null;
     const heading = used && lost && [...document.querySelectorAll("[data-focus]")].find((one) => one.offsetParent);
     if (heading) heading.focus();
   }
 
-  new MutationObserver(look).observe(page, { childList: true, subtree: true, attributes: true, attributeFilter: ["data-said", "data-sound"] });
+  // Gradio gives each radio button a name of its own, so that the arrow keys would not work, and "1 of 1" be said of each.
+  function unite(group) {
+    const buttons = group.querySelectorAll("input[type=radio]");
+    for (const button of buttons) if (button.name !== buttons[0].name) button.name = buttons[0].name;
+    name(group, group);
+  }
+
+  // Its title names a control, what is said below it describes it: not all in one name.
+  function name(block, control) {
+    const title = block.querySelector("[data-testid=block-info]");
+    if (!title || !control || control.hasAttribute("aria-label")) return;
+    control.setAttribute("aria-label", title.textContent.trim());
+    const about = title.nextElementSibling;
+    if (!about || about.contains(control) || !about.textContent.trim()) return;
+    about.id ||= `about-${++described}`;
+    control.setAttribute("aria-describedby", about.id);
+  }
+
+  new MutationObserver(look).observe(page, { childList: true, subtree: true, attributes: true, attributeFilter: ["data-said", "data-sound", "name"] });
   for (const kind of ["click", "keydown"]) addEventListener(kind, () => { used = true; }, true);
 
   let playing = null;

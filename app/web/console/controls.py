@@ -17,6 +17,7 @@ GROUPS = {
     "devices": "Devices",
     "answers": "Answers",
     "trigger": "Buttons and programs",
+    "server": "Models on another machine",
 }
 """The tables of the settings file, for people."""
 

@@ -82,7 +82,7 @@ def report_html(places: Settings) -> str:
 
     parts: list[str] = []
     listed: list[str] = []
-    for line in [*as_text(checkup(places)).split("\n"), ""]:
+    for line in [*as_text(checkup(places)).replace("`", "").split("\n"), ""]:
         if line.startswith("  "):
             listed.append(line.strip())
             continue

@@ -6,7 +6,7 @@ import re
 from collections.abc import Sequence
 from pathlib import Path
 from statistics import fmean
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import gradio as gr
 
@@ -20,8 +20,12 @@ from models.catalogue import PROJECT
 from models.errors import ModelError
 from models.store import Store
 from rpiq.errors import RpiqError
-from rpiq.result import REPORT_FILE, BlockReport, read_report
 
+if TYPE_CHECKING:
+    from rpiq.result import BlockReport
+
+REPORT_FILE = "rpiq-report.json"
+"""As rpiq calls it (`rpiq.result`, which would bring torch here)."""
 RUNS = ".runs"
 """Folder of the store in which the results lie."""
 PICTURES = "questions about pictures of book covers"
@@ -198,6 +202,7 @@ def report_html(folder: Path) -> str:
     """The whole report of a finished run."""
     from rpiq.plots import plots
     from rpiq.report import body
+    from rpiq.result import read_report
 
     try:
         found = read_report(folder / REPORT_FILE)

@@ -12,12 +12,14 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from app.settings import Settings
 from app.web.console.child import Child, CommandError
 from assistant.errors import AssistantError
-from rpiq.result import BlockReport, read_block
+
+if TYPE_CHECKING:
+    from rpiq.result import BlockReport
 
 Outcome = Literal["none", "running", "done", "stopped", "failed"]
 
@@ -145,6 +147,8 @@ class Work:
 def _quantizing(state: State, step: dict[str, Any]) -> State:
     """A step of rpiq (`rpiq.result.Progress`)."""
     if step["finished"] is not None:
+        from rpiq.result import read_block  # brings torch, which nothing else here needs
+
         state = replace(state, blocks=(*state.blocks, read_block(step["finished"])))
     if step["stage"] == "block":
         what = f"block {step['block'] + 1} of {step['blocks']}"

@@ -28,6 +28,7 @@ export function alarm(text, link) {
   setTimeout(() => {
     alert.append(element("p", text));
     if (link) alert.lastChild.append(" ", link);
+    alert.scrollIntoView({ block: "nearest" }); // on a small screen it would be out of sight
   }, APART);
   show("");
 }

@@ -288,7 +288,7 @@ async function startCamera() {
     trouble(error);
     return;
   }
-  $("camera").textContent = "Turn off the camera";
+  $("camera").textContent = "Stop the camera";
   $("take").classList.remove("absent");
   $("video").hidden = $("direction").hidden = false;
   $("preview").hidden = true;

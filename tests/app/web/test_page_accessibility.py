@@ -11,14 +11,14 @@ from playwright.sync_api import Browser, ViewportSize
 
 from tests.app.web.browser import DESK, PHONE, STATES, BusyService, Visit, in_state, visiting
 
-LOOKS: dict[str, dict[str, Any]] = {
-    "light": {"color_scheme": "light"},
-    "dark": {"color_scheme": "dark"},
-    "more contrast": {"contrast": "more"},
-    "more contrast, dark": {"contrast": "more", "color_scheme": "dark"},
-    "forced colours": {"forced_colors": "active"},
+LOOKS: dict[str, tuple[dict[str, Any], tuple[str, ...]]] = {
+    "light": ({"color_scheme": "light"}, STATES),
+    "dark": ({"color_scheme": "dark"}, STATES),
+    "more contrast": ({"contrast": "more"}, ("answered", "error", "dialog")),
+    "more contrast, dark": ({"contrast": "more", "color_scheme": "dark"}, ("answered", "error", "dialog")),
+    "forced colours": ({"forced_colors": "active"}, ("answered", "error", "dialog")),
 }
-"""What the device asks for."""
+"""What the device asks for, and the states that are looked at."""
 CHOSEN = ("light", "dark", "contrast-dark", "contrast-light")
 """What is chosen on the page."""
 ZOOMED: dict[str, Any] = {"viewport": ViewportSize(width=320, height=225), "device_scale_factor": 4}
@@ -44,8 +44,9 @@ def visit(chromium: Browser, site: str) -> Iterator[Visit]:
 
 @pytest.mark.parametrize("look", LOOKS)
 def test_axe_finds_nothing_in_any_state(chromium: Browser, site: str, busy_service: BusyService, look: str) -> None:
-    for state in STATES:
-        with visiting(chromium, site, **LOOKS[look]) as visit, in_state(state, visit, busy_service):
+    options, states = LOOKS[look]
+    for state in states:
+        with visiting(chromium, site, **options) as visit, in_state(state, visit, busy_service):
             assert visit.violations() == [], state
 
 
@@ -114,7 +115,7 @@ def test_targets_are_large(chromium: Browser, site: str, busy_service: BusyServi
             assert [each for each in boxes if min(each[2:]) < (24 if each[1] else 44)] == []
 
 
-@pytest.mark.parametrize("size", ["100", "200", "300"])
+@pytest.mark.parametrize("size", ["100", "300"])
 @pytest.mark.parametrize("screen", [{"viewport": PHONE}, ZOOMED], ids=["320 px", "400 %"])
 def test_nothing_has_to_be_scrolled_sideways(
     chromium: Browser, site: str, busy_service: BusyService, screen: dict[str, Any], size: str
@@ -136,7 +137,10 @@ def test_nothing_has_to_be_scrolled_sideways(
 
 def test_buttons_keep_their_place(visit: Visit, busy_service: BusyService) -> None:
     """While a picture comes, an answer, an error, the camera."""
-    places = "() => [...document.querySelectorAll('main button')].map((each) => [each.id, each.getBoundingClientRect().top + scrollY])"
+    places = """() => [...document.querySelectorAll("main button")].map((each) => {
+        const box = each.getBoundingClientRect();
+        return [each.id, box.left, box.top + scrollY];
+    })"""
     before = visit.page.evaluate(places)
     for state in ("answered", "error", "camera"):
         with in_state(state, visit, busy_service):
@@ -158,7 +162,7 @@ def test_landmarks_and_headings_can_be_jumped_through(visit: Visit, busy_service
     with in_state("answered", visit, busy_service):
         tree = visit.page.locator("body").aria_snapshot()
         for landmark in ("banner", 'navigation "Pages"', "main", "contentinfo"):
-            assert re.search(rf"^- {landmark}:", tree, re.MULTILINE), tree
+            assert re.search(rf"^ *- {landmark}:", tree, re.MULTILINE), tree
         headings = visit.page.evaluate(
             f"[...document.querySelectorAll('h1, h2, h3')].filter({_SHOWN}).map((each) => [each.localName, each.textContent])"
         )
@@ -203,4 +207,4 @@ def test_every_control_has_a_name_a_role_and_its_state(visit: Visit, busy_servic
     if state == "answered":
         assert named["What I read for this"][2]["expanded"] is False
     if state == "camera":
-        assert {"Turn off the camera", "Take it now"} <= set(named)
+        assert {"Stop the camera", "Take it now"} <= set(named)
