@@ -11,7 +11,7 @@ import sys
 from collections.abc import Sequence
 from importlib.metadata import version
 
-from app.commands import ask, doctor, listen, service, settings, setup, talk, web
+from app.commands import ask, doctor, listen, service, settings, setup, talk, trial, web
 from app.commands import models as models_command
 from app.terminal import complain
 from assistant.errors import AssistantError
@@ -19,7 +19,7 @@ from assistant.privacy import DiscreetFormatter
 from models.errors import ModelError
 from models.fetch import hub_offline
 
-COMMANDS = (ask, listen, web, talk, setup, settings, service, doctor, models_command)
+COMMANDS = (ask, listen, web, talk, setup, settings, trial, service, doctor, models_command)
 """In the order of `--help`."""
 
 

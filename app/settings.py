@@ -11,6 +11,7 @@ import os
 import tempfile
 import textwrap
 import tomllib
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -104,14 +105,41 @@ def change(file: Path, key: str, text: str) -> Preferences:
 
     Errors: SettingsError when there is no such key, the value is out of bounds, other values are wrong, or as `save`.
     """
+    return change_all(file, {key: text})
+
+
+def change_all(file: Path, texts: Mapping[str, str]) -> Preferences:
+    """As `change`, several keys at once: all of them, or, when one is wrong, none."""
     table = _table(file)
-    value = from_text(key, text)
-    if isinstance(value, Problem):
-        raise _wrong(file, (value,))
-    preferences, problems = check(_with(table, key, value))
-    if problems:
-        raise _wrong(file, problems)
+    unknown: list[Problem] = []
+    for key, text in texts.items():
+        value = from_text(key, text)
+        if isinstance(value, Problem):
+            unknown.append(value)
+        else:
+            table = _with(table, key, value)
+    preferences, problems = check(table)
+    if unknown or problems:
+        raise _wrong(file, (*unknown, *problems))
     save(file, preferences)
+    return preferences
+
+
+def replace_all(file: Path, text: str) -> Preferences:
+    """Make `file` say what `text`, the text of a settings file of this or another machine, says; what that leaves out is usual.
+
+    Errors: SettingsError, with everything that is wrong with `text`, or as `save`; then nothing is changed.
+    """
+    preferences = parse(text, "the text")
+    save(file, preferences)
+    return preferences
+
+
+def parse(text: str, name: str) -> Preferences:
+    """The preferences that `text` says; `name` is what it is called in errors. Errors: SettingsError."""
+    preferences, problems = check(_parsed(text.encode("utf-8", "surrogatepass"), name))
+    if problems:
+        raise _wrong(name, problems)
     return preferences
 
 
@@ -196,6 +224,10 @@ def _table(file: Path) -> dict[str, Any]:
             f"cannot read the settings {file} ({error.strerror or error}): make it a file that you may read, or take it away",
             "I cannot open the settings file.",
         ) from error
+    return _parsed(raw, file)
+
+
+def _parsed(raw: bytes, file: Path | str) -> dict[str, Any]:
     if len(raw) > LARGEST_BYTES:
         raise SettingsError(
             f"{file} is larger than {LARGEST_BYTES:,} bytes, which no settings file is: choose another one",
@@ -212,7 +244,7 @@ def _table(file: Path) -> dict[str, Any]:
         ) from error
 
 
-def _wrong(file: Path, problems: tuple[Problem, ...]) -> SettingsError:
+def _wrong(file: Path | str, problems: tuple[Problem, ...]) -> SettingsError:
     count = f"{len(problems)} mistakes" if len(problems) > 1 else "a mistake"
     return SettingsError(
         f"{file} has {count}: " + "; ".join(map(str, problems)),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import os
 import sys
 import time
@@ -23,6 +24,12 @@ def say(text: str = "") -> None:
 def say_json(value: object) -> None:
     """The result for a program: dataclasses become objects, paths texts."""
     say(_json(value))
+
+
+def say_line(value: object) -> None:
+    """A part of the result for a program, at once and in one line."""
+    sys.stdout.write(dumps(value, ensure_ascii=False, default=_plain) + "\n")
+    sys.stdout.flush()
 
 
 def write_json(path: Path, value: object) -> None:
@@ -74,6 +81,36 @@ class ProgressLine:
         if self._moving and self._what:
             sys.stderr.write("\r\033[K")
             sys.stderr.flush()
+
+
+class WrittenProgress:
+    """Progress for a program: a line of JSON on standard output, `{"what", "share", "seconds_left"}`, at each hundredth of the way."""
+
+    def __init__(self) -> None:
+        self._last: tuple[str, int] = ("", -1)
+
+    def __call__(self, progress: Progress) -> None:
+        self.tell(progress.what, progress.done_bytes / max(progress.total_bytes, 1), None)
+
+    def tell(self, what: str, share: float, seconds_left: float | None) -> None:
+        """`share` of `what` is done, 0 to 1; `seconds_left` is None where nobody knows."""
+        now = (what, int(share * 100))
+        if now != self._last:
+            self._last = now
+            say_line({"what": what, "share": share, "seconds_left": seconds_left})
+
+    def clear(self) -> None:
+        """Lines are never rewritten."""
+
+
+def add_progress_option(parser: argparse.ArgumentParser) -> None:
+    """The option of every command that takes long and may be run by another program."""
+    parser.add_argument(
+        "--progress",
+        choices=("text", "json"),
+        default="text",
+        help="json: progress as lines of JSON on standard output, for a program",
+    )
 
 
 class SpokenProgress:

@@ -163,6 +163,12 @@ def _add_quantize(commands: argparse._SubParsersAction[argparse.ArgumentParser])
         "--dry-run", action="store_true", help="print the budget and all Linears, rehearse one block, write nothing"
     )
     quantize.add_argument("--json", type=Path, metavar="REPORT", help="write the report as JSON")
+    quantize.add_argument(
+        "--progress",
+        choices=("text", "json"),
+        default="text",
+        help="json: each step as a line of JSON on standard output, with the report of each finished block",
+    )
 
 
 def _add_evaluate(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:

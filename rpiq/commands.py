@@ -36,7 +36,7 @@ from rpiq.picture_calibration import has_pictures
 from rpiq.pipeline import choose_device, quantize, rehearse
 from rpiq.plugins import load_architectures
 from rpiq.result import REPORT_FILE, BlockReport, Report, peak_memory, read_report
-from rpiq.terminal import show_count, show_progress
+from rpiq.terminal import show_count, show_progress, write_progress
 
 _SAMPLES, _PICTURE_SAMPLES = 128, 64
 """Calibration rows; the paper's, of either kind."""
@@ -66,9 +66,10 @@ def _quantize(arguments: argparse.Namespace) -> None:
     )
     config = changed(config, arguments.set)
     text = None if arguments.text is None else calibration_file(arguments.text)
+    listener = write_progress if arguments.progress == "json" else show_progress()
     if arguments.dry_run:
         plan, block = rehearse(
-            arguments.source, config, calibration, text=text, device=arguments.device, report=show_progress()
+            arguments.source, config, calibration, text=text, device=arguments.device, report=listener
         )
         sys.stdout.write(_budget(plan, block))
         return
@@ -80,7 +81,7 @@ def _quantize(arguments: argparse.Namespace) -> None:
         text=text,
         device=arguments.device,
         resume=arguments.resume,
-        report=show_progress(),
+        report=listener,
     )
     if arguments.json is not None:
         report.write(arguments.json)

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from statistics import fmean
 from typing import TYPE_CHECKING, Any
 
+from rpiq.config import QuantizationConfig
 from rpiq.errors import ConfigError
 from rpiq.result import Report
 from rpiq.solve import LinearReport
@@ -48,7 +49,7 @@ def plots(report: Report) -> list[Plot]:
     if importlib.util.find_spec("matplotlib") is None:
         raise ConfigError("drawings need matplotlib; run: pip install 'rpiq-assistant[report]'")
     drawn = [
-        _convergence(report),
+        convergence(report.linears, report.config),
         _distillation(report),
         _losses(report),
         _codes(report),
@@ -58,9 +59,12 @@ def plots(report: Report) -> list[Plot]:
     return [plot for plot in drawn if plot is not None]
 
 
-def _convergence(report: Report) -> Plot | None:
-    """The objective of stage 2 round by round, as a share of its start (figure 5 of the paper)."""
-    curves = [(one, [v / one.rounds[0] for v in one.rounds]) for one in report.linears if _moved(one)]
+def convergence(linears: Sequence[LinearReport], config: QuantizationConfig) -> Plot | None:
+    """The objective of stage 2 round by round, as a share of its start (figure 5 of the paper); None where nothing moved.
+
+    `linears` may be those of a run that is not over. Needs matplotlib.
+    """
+    curves = [(one, [v / one.rounds[0] for v in one.rounds]) for one in linears if _moved(one)]
     if not curves:
         return None
     most = max(len(values) for _, values in curves)
@@ -79,8 +83,8 @@ def _convergence(report: Report) -> Plot | None:
     axes.set(xlabel="round", ylabel="share of the start", xticks=range(most))
     axes.grid(alpha=0.3)
     axes.legend(fontsize=9)
-    what = "Γ on the single instance" if report.config.method == "rpiq-paper" else "tr((B − W) H (B − W)ᵀ)"
-    rounds = report.config.rounds if report.config.method == "rpiq-paper" else report.config.sweeps
+    what = "Γ on the single instance" if config.method == "rpiq-paper" else "tr((B − W) H (B − W)ᵀ)"
+    rounds = config.rounds if config.method == "rpiq-paper" else config.sweeps
     stopped = sum(len(values) - 1 < rounds for _, values in curves)
     total = mean(None)
     falls = [1 - min(values) for _, values in curves]

@@ -44,11 +44,15 @@ def write(report: Report, folder: Path) -> Path:
 def page(report: Report, drawn: Sequence[Plot]) -> str:
     """The page, as HTML, with these drawings in it."""
     title = f"{report.source}: {report.config.method}, {report.config.scheme.bits} bits"
-    parts = [_summary(report), _parts(report), *map(_figure, drawn), _guards(report), _linears(report)]
     return (
         f'<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n<title>{escape(title)}</title>\n'
-        f"<style>{_STYLE}</style>\n</head>\n<body>\n<main>\n<h1>{escape(title)}</h1>\n{''.join(parts)}</main>\n</body>\n</html>\n"
+        f"<style>{_STYLE}</style>\n</head>\n<body>\n<main>\n<h1>{escape(title)}</h1>\n{body(report, drawn)}</main>\n</body>\n</html>\n"
     )
+
+
+def body(report: Report, drawn: Sequence[Plot]) -> str:
+    """What stands below the title: sections with headings of level 2, as HTML, for a page of somebody else's."""
+    return "".join([_summary(report), _parts(report), *map(figure, drawn), _guards(report), _linears(report)])
 
 
 def _summary(report: Report) -> str:
@@ -103,7 +107,8 @@ def _parts(report: Report) -> str:
     return "<h2>Parts</h2>\n" + _table("Parts of the model, with mean relative losses", heads, rows) + fallbacks
 
 
-def _figure(plot: Plot) -> str:
+def figure(plot: Plot) -> str:
+    """A drawing with its words and its table, as HTML."""
     data = base64.b64encode(plot.png).decode("ascii")
     return (
         f"<h2>{escape(plot.title)}</h2>\n<figure>\n"

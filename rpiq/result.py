@@ -30,7 +30,7 @@ class Progress:
     """One step of a run."""
 
     stage: str
-    """conversion (of a GGUF file), calibration, block, distillation, head, saving, checking or done."""
+    """conversion (of a GGUF file), calibration, block, finished (a block), distillation, head, saving, checking or done."""
     block: int
     """Blocks finished so far; in a conversion, tensors."""
     blocks: int
@@ -41,6 +41,8 @@ class Progress:
     """An estimate; None while nothing is known."""
     share: float = 0.0
     """Of the whole run that is done, 0 to 1, an estimate; in a conversion, of that alone."""
+    finished: BlockReport | None = None
+    """What became of the block, at the stage `finished`; a resumed run tells of those that it found done as well."""
 
 
 @dataclass(frozen=True)

@@ -103,6 +103,7 @@ class Run:
                 key = self._skeleton.names[index]
                 if key in writer.committed:
                     blocks.append(read_block(writer.committed[key]))
+                    self._tell("finished", index + 1, key, finished=blocks[-1])
                     continue
                 self._enter(self._skeleton.stack_of(index))
                 block, solved = self._block(index)
@@ -110,6 +111,7 @@ class Run:
                 writer.commit(key, asdict(block))
                 self._forget(index)
                 blocks.append(block)
+                self._tell("finished", index + 1, key, finished=block)
             self._enter(len(self._skeleton.stacks) - 1)
             distillation, hidden = self._distill(writer) if self._config.distills else (None, self._last())
             if self._config.head:
@@ -440,7 +442,9 @@ class Run:
             check=check,
         )
 
-    def _tell(self, stage: str, block: int, detail: str = "", learned: float = 0.0) -> None:
+    def _tell(
+        self, stage: str, block: int, detail: str = "", learned: float = 0.0, finished: BlockReport | None = None
+    ) -> None:
         """learned: which share of the distillation is done."""
         if self._listener is None:
             return
@@ -454,8 +458,9 @@ class Run:
         if self._share is None and stage == "block":
             self._share = share
         seconds, won = time.monotonic() - self._started, share - (self._share or 0.0)
-        left = seconds / won * (1 - share) if won > 0 else None
-        self._listener(Progress(stage, block, count, detail, seconds, left, share))
+        found = stage == "finished" and self._share is None
+        left = seconds / won * (1 - share) if won > 0 and not found else None
+        self._listener(Progress(stage, block, count, detail, seconds, left, share, finished))
 
 
 def _output(block: nn.Module, hidden: Tensor, call: Call) -> Tensor:

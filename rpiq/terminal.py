@@ -1,9 +1,12 @@
-"""Progress of long work on a terminal, or, line by line and now and then, in a log. Writes to standard error."""
+"""Progress of long work on a terminal, or, line by line and now and then, in a log. Writes to standard error,
+or, for a program, lines of JSON to standard output."""
 
 from __future__ import annotations
 
+import json
 import sys
 from collections.abc import Callable
+from dataclasses import asdict
 
 from rpiq.result import Progress
 
@@ -30,6 +33,8 @@ def show_progress() -> Callable[[Progress], None]:
     line = _Line()
 
     def show(step: Progress) -> None:
+        if step.stage == "finished":  # the next line tells
+            return
         left = "" if step.seconds_left is None else f", about {duration(step.seconds_left)} left"
         where, key = "", f"{step.stage}{step.block}"
         if step.stage == "block":
@@ -41,6 +46,12 @@ def show_progress() -> Callable[[Progress], None]:
         line.show(key, f"{step.stage}{where}, {duration(step.seconds)}{left}", step.stage == "done")
 
     return show
+
+
+def write_progress(step: Progress) -> None:
+    """A listener for `rpiq.quantize` that tells a program: each step as a line of JSON on standard output."""
+    sys.stdout.write(json.dumps(asdict(step)) + "\n")
+    sys.stdout.flush()
 
 
 def show_count(what: str) -> Callable[[int, int], None]:

@@ -48,7 +48,7 @@ def register(subparsers: Subparsers) -> None:
     parser.add_argument(
         "--json", type=Path, metavar="FILE", help="write the answer as JSON to FILE, or to the terminal with -"
     )
-    parser.add_argument("--speed", type=_speed, help="of the voice, 0.5 to 3 times the usual")
+    parser.add_argument("--speed", type=speed, help="of the voice, 0.5 to 3 times the usual")
     parser.add_argument(
         "--voice",
         choices=("natural", "fast"),
@@ -232,11 +232,12 @@ def _speak(speech: Iterator[Sound], silent: bool) -> Sequence[Sound]:
     return spoken
 
 
-def _speed(text: str) -> float:
+def speed(text: str) -> float:
+    """How fast the voice speaks, as an option says it."""
     try:
-        speed = float(text)
+        value = float(text)
     except ValueError:
-        speed = 0.0
-    if not SLOWEST <= speed <= FASTEST:
+        value = 0.0
+    if not SLOWEST <= value <= FASTEST:
         raise argparse.ArgumentTypeError(f"{text!r} is not a speed: give a number from {SLOWEST} to {FASTEST}")
-    return speed
+    return value

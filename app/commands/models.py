@@ -1,4 +1,4 @@
-"""`assistant models list|verify|fetch`: what is in the model store, whether it is whole, and how to fill it."""
+"""`assistant models list|verify|fetch|remove`: what is in the model store, whether it is whole, how to fill and to empty it."""
 
 from __future__ import annotations
 
@@ -6,9 +6,10 @@ import argparse
 from typing import TYPE_CHECKING
 
 from app import settings
-from app.terminal import ProgressLine, complain, say, say_json
+from app.terminal import ProgressLine, WrittenProgress, add_progress_option, complain, say, say_json
 from models.errors import ModelError, NotFetched
 from models.fetch import Outcome, fetch
+from models.remove import remove
 from models.store import Listing, Store
 
 if TYPE_CHECKING:
@@ -18,8 +19,8 @@ DEFAULT_PROFILE = "embedded"
 
 
 def register(subparsers: Subparsers) -> None:
-    """Add `models` and its three actions to the command line."""
-    parser = subparsers.add_parser("models", help="list, verify or fetch the models", description=__doc__)
+    """Add `models` and its actions to the command line."""
+    parser = subparsers.add_parser("models", help="list, verify, fetch or remove the models", description=__doc__)
     actions = parser.add_subparsers(title="actions", metavar="ACTION", required=True)
 
     def action(name: str, run: object, text: str, profile: str | None, default: str) -> None:
@@ -28,11 +29,18 @@ def register(subparsers: Subparsers) -> None:
             added.add_argument("names", nargs="*", metavar="NAME", help="models by name, instead of by profile")
         added.add_argument("--profile", default=profile, help=f"the models of one profile (default: {default})")
         added.add_argument("--json", action="store_true", help="write the result as JSON")
+        if name != "list":
+            add_progress_option(added)
         added.set_defaults(run=run, online=name == "fetch")
 
     action("list", list_models, "list the models and how they stand in the store", None, "all")
     action("verify", verify_models, "hash every file and compare it with the catalogue", None, "all that were fetched")
     action("fetch", fetch_models, "bring models into the store", DEFAULT_PROFILE, DEFAULT_PROFILE)
+    removed = actions.add_parser(
+        "remove", help="delete models", description="Delete models, with the copies made of them."
+    )
+    removed.add_argument("names", nargs="+", metavar="NAME", help="as `assistant models list` names them")
+    removed.set_defaults(run=remove_models)
 
 
 def list_models(arguments: argparse.Namespace) -> int:
@@ -62,7 +70,7 @@ def verify_models(arguments: argparse.Namespace) -> int:
         names = [row.entry.name for row in store.listing() if row.state != "not fetched"]
     if not names:
         raise NotFetched(f"the store ({store.root}) holds no model yet; run: assistant models fetch")
-    line = ProgressLine()
+    line = _progress(arguments)
     problems: dict[str, str] = {}
     for name in names:
         try:
@@ -84,7 +92,7 @@ def fetch_models(arguments: argparse.Namespace) -> int:
     store = _store()
     done = []
     for name in _names(store, arguments):
-        outcome = bring(store, name)
+        outcome = bring(store, name, _progress(arguments))
         if any(file.name.endswith(".gguf") for file in store.catalogue.entry(name).files):
             _prepare(store, name)
         done.append({"name": name, "outcome": outcome, "folder": store.folder(name)})
@@ -95,13 +103,24 @@ def fetch_models(arguments: argparse.Namespace) -> int:
     return 0
 
 
-def bring(store: Store, name: str) -> Outcome:
+def remove_models(arguments: argparse.Namespace) -> int:
+    """Stops at the first that cannot be removed."""
+    store = _store()
+    for name in _names(store, arguments):
+        say(f"{name}: removed, {remove(store, name) / 1e6:,.0f} MB are free again")
+    return 0
+
+
+def bring(store: Store, name: str, progress: ProgressLine | WrittenProgress) -> Outcome:
     """Fetch one model and show how far it has come; errors as `models.fetch.fetch`."""
-    line = ProgressLine()
     try:
-        return fetch(store, name, line)
+        return fetch(store, name, progress)
     finally:
-        line.clear()
+        progress.clear()
+
+
+def _progress(arguments: argparse.Namespace) -> ProgressLine | WrittenProgress:
+    return WrittenProgress() if arguments.progress == "json" else ProgressLine()
 
 
 def _prepare(store: Store, name: str) -> None:

@@ -1,13 +1,16 @@
-"""`assistant settings`: what can be chosen and is chosen, where it is kept, changing it, and whether a hand-edited file is right."""
+"""`assistant settings`: what can be chosen and is chosen, where it is kept, changing it, taking it to another machine, and whether a
+hand-edited file is right."""
 
 from __future__ import annotations
 
 import argparse
 from collections.abc import Callable
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from app import settings
 from app.terminal import say, say_json
+from assistant.errors import OutputError, SettingsError
 from assistant.preferences import choices
 
 if TYPE_CHECKING:
@@ -36,6 +39,10 @@ def register(subparsers: Subparsers) -> None:
     changed.add_argument("key", metavar="KEY", help="such as voice.speed")
     changed.add_argument("value", metavar="VALUE", help="such as 1.5, true or okay_nabu; '' for nothing")
     action("check", check, "say whether the file is right")
+    exported = action("export", export, "write all settings as a text, to be kept or taken to another machine")
+    exported.add_argument("--out", type=Path, metavar="FILE", help="a new file, instead of standard output")
+    imported = action("import", import_, "take all settings from such a text")
+    imported.add_argument("source", type=Path, metavar="FILE", help="as `assistant settings export` wrote it")
 
 
 def show(arguments: argparse.Namespace) -> int:
@@ -72,3 +79,36 @@ def check(arguments: argparse.Namespace) -> int:
     settings.load(file)
     say(f"{file} is right" if file.exists() else f"{file} is not there; the usual values are used")
     return 0
+
+
+def export(arguments: argparse.Namespace) -> int:
+    """With every comment, and each value that is usual as well."""
+    text = settings.as_toml(settings.load(settings.read(arguments.settings).file))
+    if arguments.out is None:
+        say(text.rstrip("\n"))
+        return 0
+    try:
+        with arguments.out.open("x", encoding="utf-8") as file:
+            file.write(text)
+    except OSError as error:
+        raise OutputError(
+            f"cannot write {arguments.out} ({error.strerror or error}): name a new file in a folder of yours",
+            "I cannot write the settings there. Choose another place.",
+        ) from error
+    say(f"written: {arguments.out}")
+    return 0
+
+
+def import_(arguments: argparse.Namespace) -> int:
+    """Changes nothing when anything in the text is wrong; every mistake is told."""
+    file = settings.read(arguments.settings).file
+    settings.save(file, settings.load(_existing(arguments.source)))
+    say(f"{file} now says what {arguments.source} says")
+    return 0
+
+
+def _existing(file: Path) -> Path:
+    """A file that is not there would mean the usual settings."""
+    if not file.exists():
+        raise SettingsError(f"no file {file}: check the name", "I cannot find that file. Check its name.")
+    return file

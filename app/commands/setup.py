@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from app import settings
 from app.commands.models import DEFAULT_PROFILE, bring
-from app.terminal import SpokenProgress, complain, say
+from app.terminal import ProgressLine, SpokenProgress, WrittenProgress, add_progress_option, complain, say
 from models.errors import Unavailable
 from models.fetch import hub_offline, needed_bytes
 from models.store import Store
@@ -29,6 +29,7 @@ def register(subparsers: Subparsers) -> None:
         "4 bits. It takes some minutes, once; what is done when it is stopped is kept.",
     )
     parser.add_argument("--profile", default=DEFAULT_PROFILE, help="which models (see `assistant models list`)")
+    add_progress_option(parser)
     parser.set_defaults(run=run, online=True)
 
 
@@ -41,15 +42,16 @@ def run(arguments: argparse.Namespace) -> int:
     missing = [row.entry for row in store.listing() if row.entry in entries and row.problem]
     large = [entry for entry in entries if entry.four_bits == "setup"]
     _check_room(store, missing, large)
+    written = WrittenProgress() if arguments.progress == "json" else None
     for entry in entries:
-        say(f"{entry.name}: {bring(store, entry.name)}")
+        say(f"{entry.name}: {bring(store, entry.name, written or ProgressLine())}")
     hub_offline()  # nothing below has anything to look for in the network
     for entry in large:
         folder = store.open(entry.name)
         if four_bit_folder(folder):
             say(f"{entry.name}: already in 4 bits")
         else:
-            say(f"{entry.name}: {_megabytes(_quantize(folder))} MB in 4 bits")
+            say(f"{entry.name}: {_megabytes(_quantize(folder, written))} MB in 4 bits")
     return 0
 
 
@@ -71,14 +73,19 @@ def _check_room(store: Store, missing: list[Entry], large: list[Entry]) -> None:
         )
 
 
-def _quantize(folder: Path) -> Path:
+def _quantize(folder: Path, written: WrittenProgress | None) -> Path:
     from models.four_bits import make_four_bits
 
     complain(f"making {folder.name} small: this takes a while, once")
     line = SpokenProgress(f"making {folder.name} small")
 
     def report(progress: Progress) -> None:
-        line(progress.share, progress.seconds_left)
+        if progress.stage == "finished":  # a resumed run tells all that was done before, which is no news
+            return
+        if written is not None:
+            written.tell(f"making {folder.name} small", progress.share, progress.seconds_left)
+        else:
+            line(progress.share, progress.seconds_left)
 
     try:
         return make_four_bits(folder, report)

@@ -90,6 +90,7 @@ def _serve(arguments: argparse.Namespace, places: settings.Settings, credentials
 
         from app.web.access import Access
         from app.web.connections import configuration, listen, serve
+        from app.web.console.mount import mount
         from app.web.server import create_app
         from app.web.service import Service
         from assistant.privacy import forbid_memory_dumps
@@ -100,6 +101,7 @@ def _serve(arguments: argparse.Namespace, places: settings.Settings, credentials
         service = Service(places)
         access = Access(service.sessions, credentials, plan.rules, show=_show_code)
         app = create_app(service, access)
+        mount(app, places, service.models_changed)
         sockets = listen(plan.hosts, arguments.port)
         files = (str(plan.certificate.file), str(plan.certificate.key_file)) if plan.certificate else (None, None)
         _tell(plan, sockets[0].getsockname()[1], access.by_code)

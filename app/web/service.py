@@ -64,6 +64,7 @@ class Service:
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
         """Gets ready and keeps tidy, while inside."""
+        self._loop = asyncio.get_running_loop()
         tasks = [asyncio.create_task(self.warm()), asyncio.create_task(self._tidy())]
         try:
             yield
@@ -84,6 +85,11 @@ class Service:
             return
         if engines is self.engines:
             self.state = "ready"
+
+    def models_changed(self) -> None:
+        """There may be other models in the store now: get ready again, if it is not. From any thread."""
+        if self.state == "not ready":
+            asyncio.run_coroutine_threadsafe(self.warm(), self._loop)
 
     def refresh(self) -> None:
         """Take on what was changed in the settings file; a mistake in it leaves the settings as they are."""

@@ -91,3 +91,25 @@ def test_what_cannot_be_done_is_one_line(run: Run, argv: list[str], said: str) -
     assert status == 2
     assert said in err
     assert err.count("\n") == 1
+
+
+def test_remove_takes_the_model_and_what_was_made_of_it(run: Run, tmp_path: Path) -> None:
+    run("fetch")
+    for made in (".quantized/toy", ".converted/toy", ".quantized/.toy.ready.partial/scratch", ".quantized/toys"):
+        (tmp_path / "store" / made).mkdir(parents=True)
+        (tmp_path / "store" / made / "x").write_bytes(bytes(1_000_000))
+    assert run("remove", "toy") == (0, "toy: removed, 3 MB are free again\n", "")
+    left = {str(path.relative_to(tmp_path / "store")) for path in (tmp_path / "store").rglob("*") if path.is_file()}
+    assert left == {".quantized/toys/x", ".partial/toy.lock"}
+    status, _, err = run("remove", "toy")
+    assert status == 2
+    assert "nothing to remove" in err
+    assert run("remove", "../toy")[0] == 2
+
+
+def test_progress_for_a_program_goes_to_standard_output(run: Run) -> None:
+    _, out, err = run("fetch", "--progress", "json")
+    *steps, result = out.splitlines()
+    assert result == "toy: fetched"
+    assert json.loads(steps[-1]) == {"what": "fetching toy", "share": 1.0, "seconds_left": None}
+    assert err == ""

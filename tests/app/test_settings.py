@@ -188,3 +188,36 @@ def test_the_command_shows_sets_and_checks(tmp_path: Path, capsys: pytest.Captur
     assert file.read_bytes() == before
     file.write_text("x = 1\n")
     assert run("check")[0] == run("show")[0] == 2
+
+
+def test_settings_are_taken_to_another_machine(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    here, there, text = tmp_path / "here.toml", tmp_path / "there.toml", tmp_path / "text.toml"
+    settings.save(here, replace(Preferences(), voice=Voice(speed=2.0)))
+    assert cli.main(["settings", "export", "--settings", str(here), "--out", str(text)]) == 0
+    assert cli.main(["settings", "export", "--settings", str(here), "--out", str(text)]) == 2  # never over a file
+    assert cli.main(["settings", "import", "--settings", str(there), str(text)]) == 0
+    assert settings.load(there) == settings.load(here)
+    text.write_text("[voice]\nspeed = 9\nvolume = 9\n")
+    capsys.readouterr()
+    assert cli.main(["settings", "import", "--settings", str(there), str(text)]) == 2
+    assert "2 mistakes: voice.speed" in capsys.readouterr().err
+    assert cli.main(["settings", "import", "--settings", str(there), str(tmp_path / "none.toml")]) == 2
+    assert settings.load(there) == settings.load(here)
+
+
+def test_several_settings_are_changed_together_or_not_at_all(tmp_path: Path) -> None:
+    file = tmp_path / "settings.toml"
+    with pytest.raises(SettingsError) as caught:
+        settings.change_all(file, {"voice.speed": "2", "voice.volume": "loud", "voice.pitch": "1"})
+    assert set(caught.value.problems) == {"voice.volume", "voice.pitch"}
+    assert not file.exists()
+    assert settings.change_all(file, {"voice.speed": "2", "answers.earcons": "false"}).voice.speed == 2
+    assert not settings.load(file).answers.earcons
+
+
+@pytest.mark.parametrize("text", ["[voice", "\ud800", "#" * 70_000])
+def test_a_text_that_is_no_settings_file_changes_nothing(tmp_path: Path, text: str) -> None:
+    file = tmp_path / "settings.toml"
+    with pytest.raises(SettingsError):
+        settings.replace_all(file, text)
+    assert not file.exists()

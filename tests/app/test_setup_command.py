@@ -12,9 +12,9 @@ from pathlib import Path
 
 import pytest
 
-from app import settings
+from app import checkup, settings
 from app.cli import main
-from app.commands import doctor, setup
+from app.commands import setup
 from app.terminal import SpokenProgress
 from models import fetch as fetching
 from models import four_bits
@@ -36,7 +36,7 @@ def run(shelf: Shelf, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: p
     catalogue = Catalogue((write_entry(shelf, tmp_path, layers=4),))
     monkeypatch.setattr(os, "environ", os.environ.copy())
     monkeypatch.setenv(settings.STORE_VARIABLE, str(tmp_path / "store"))
-    for command in (setup, doctor):
+    for command in (setup, checkup):
         monkeypatch.setattr(command, "Store", lambda root: Store(root, catalogue))
     monkeypatch.setattr(four_bits, "SETTINGS", replace(four_bits.SETTINGS, samples=8, sequence_length=64))
 
@@ -118,7 +118,7 @@ def test_a_picture_model_is_brought_and_quantized_too(
     catalogue = Catalogue((project_entry(write_cogvlm2(tmp_path / "sees")),))
     monkeypatch.setattr(os, "environ", os.environ.copy())
     monkeypatch.setenv(settings.STORE_VARIABLE, str(tmp_path / "store"))
-    for command in (setup, doctor):
+    for command in (setup, checkup):
         monkeypatch.setattr(command, "Store", lambda root: Store(root, catalogue))
     monkeypatch.setattr(pipeline, "quantize", lambda source, out, *_, **__: shutil.copytree(source, out))
     monkeypatch.setattr(four_bits, "PICTURES", tmp_path / "sees" / "config.json")

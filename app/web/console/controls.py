@@ -1,0 +1,64 @@
+"""A labelled control for each setting, made from its rule (`assistant/preferences.py`), and its way to and from the settings file."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import gradio as gr
+
+from assistant.preferences import Choice, Preferences, Value, choices
+from models.catalogue import load as load_catalogue
+
+GROUPS = {
+    "": "General",
+    "voice": "Voice",
+    "listening": "Listening",
+    "devices": "Devices",
+    "answers": "Answers",
+    "trigger": "Buttons and programs",
+    "server": "Models on another machine",
+}
+"""The tables of the settings file, for people."""
+
+
+def label(key: str) -> str:
+    """What a setting is called: "Voice: speed"."""
+    table, _, name = key.rpartition(".")
+    name = name.replace("_", " ")
+    return f"{GROUPS.get(table, table)}: {name}" if table else name.capitalize()
+
+
+def control(choice: Choice) -> Any:
+    """The control of a setting; it says what the setting means and what is allowed."""
+    rule, usual = choice.rule, next(one.value for one in choices(Preferences()) if one.key == choice.key)
+    about = f"{rule.about} Allowed: {rule.allowed}."
+    name = label(choice.key)
+    if isinstance(usual, bool):
+        return gr.Checkbox(value=bool(choice.value), label=name, info=rule.about)
+    options = rule.choices or (load_catalogue().profiles if choice.key == "profile" else ())
+    if options:
+        return gr.Radio(list(options), value=str(choice.value), label=name, info=rule.about)
+    return gr.Textbox(value=as_text(choice.value), label=name, info=about, max_lines=1)
+
+
+def controls(wanted: Sequence[str], preferences: Preferences) -> dict[str, Any]:
+    """The controls of the settings `wanted`, by their keys, in that order."""
+    known = {choice.key: choice for choice in choices(preferences)}
+    return {key: control(known[key]) for key in wanted}
+
+
+def as_text(value: Value) -> str:
+    """As it is typed."""
+    return str(value).lower() if isinstance(value, bool) else str(value)
+
+
+def texts(keys: Sequence[str], values: Sequence[Any]) -> Mapping[str, str]:
+    """What the controls of `keys` hold, as `app.settings.change_all` takes it."""
+    return {key: as_text("" if value is None else value) for key, value in zip(keys, values, strict=True)}
+
+
+def values(keys: Sequence[str], preferences: Preferences) -> list[Any]:
+    """What the controls of `keys` should hold."""
+    known = {choice.key: choice.value for choice in choices(preferences)}
+    return [known[key] if isinstance(known[key], bool) else as_text(known[key]) for key in keys]
