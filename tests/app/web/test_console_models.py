@@ -82,9 +82,10 @@ def test_a_model_is_quantized_before_ones_eyes(browser: Browser, small: Path, tm
             here.page.get_by_label("questions about pictures").check()
             here.page.get_by_label("Samples").fill("many")
             _do(here, "Start", "samples: give a whole number from 1 to 4096")
-            here.page.get_by_label("Samples").fill("6")
+            here.page.get_by_label("Samples").fill("48")  # some half a minute, so that there is something to watch
             _do(here, "Start", "It has begun.")
             here.page.get_by_role("img", name=re.compile("Falling lines")).wait_for()
+            expect(here.page.get_by_role("button", name="Stop this work")).to_be_visible()
             assert here.page.get_by_role("table", name=re.compile("finished blocks")).count() == 1
             assert here.violations() == []
         # Whoever looks away and comes back finds it going on, or done.
