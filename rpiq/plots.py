@@ -211,7 +211,7 @@ def _sizes(report: Report) -> Plot:
         "All weights of the model, before and after. Embeddings and head are kept as they were unless the settings say otherwise.",
         f"Two bars: {sizes[0]:,.1f} MB before, {sizes[1]:,.1f} MB after, {share:.0%} of it.",
         _png(figure),
-        ("", "MB", "share"),
+        ("model", "MB", "share"),
         (("before", f"{sizes[0]:,.1f}", "100%"), ("after", f"{sizes[1]:,.1f}", f"{share:.1%}")),
     )
 
@@ -241,7 +241,7 @@ def _times(report: Report) -> Plot:
         + (", not counting the parts before it was resumed." if report.resumed else "."),
         f"Stacked bars, one for each of {len(report.blocks)} blocks. All together: {told}.",
         _png(figure),
-        ("", "seconds", "share"),
+        ("work", "seconds", "share"),
         tuple((name, f"{seconds:.1f}", f"{seconds / whole:.0%}") for name, seconds in sums.items()),
     )
 
