@@ -27,6 +27,7 @@ let asking = null; // AbortController of the question that is not answered yet
 let byVoice = false; // whether the last question was spoken
 
 connect();
+server.hasLogin().then((login) => ($("leave").hidden = !login), trouble);
 
 // What is spoken
 

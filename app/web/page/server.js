@@ -48,10 +48,20 @@ export async function forget() {
   await post("/api/forget");
 }
 
-async function post(path, body, headers = {}, signal) {
+/** Whether one has to log in here, and so can log out. */
+export async function hasLogin() {
+  return (await json(await send("/api/health", { method: "GET" }))).login;
+}
+
+function post(path, body, headers = {}, signal) {
+  return send(path, { method: "POST", body, headers, signal });
+}
+
+async function send(path, request) {
+  const { signal } = request;
   let response;
   try {
-    response = await fetch(path, { method: "POST", body, headers, signal, credentials: "same-origin" });
+    response = await fetch(path, { ...request, credentials: "same-origin" });
   } catch (error) {
     if (signal?.aborted) throw error;
     throw new Trouble("away", AWAY);

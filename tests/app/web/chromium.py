@@ -16,6 +16,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any, Literal
 from urllib.parse import urlsplit
 
 import httpx
@@ -163,9 +164,15 @@ class Visit:
 
 
 @contextmanager
-def visit(browser: Browser, address: str, scheme: str = "light", path: str = "/setup/") -> Iterator[Visit]:
-    """Somebody at the console. Nothing they do may leave the machine, or be forbidden by the policy."""
-    context = browser.new_context(color_scheme="dark" if scheme == "dark" else "light", reduced_motion="reduce")
+def visit(
+    browser: Browser, address: str, scheme: str = "light", path: str = "/setup/", **options: Any
+) -> Iterator[Visit]:
+    """Somebody at the console. Nothing they do may leave the machine, or be forbidden by the policy.
+
+    `options` as for `Browser.new_context`.
+    """
+    dark: Literal["dark", "light"] = "dark" if scheme == "dark" else "light"
+    context = browser.new_context(color_scheme=dark, reduced_motion="reduce", **options)
     context.set_default_timeout(1000 * PATIENCE)
     context.add_init_script(_LIVE_LOG)
     page = context.new_page()

@@ -105,7 +105,7 @@ def test_a_model_is_quantized_before_ones_eyes(browser: Browser, small: Path, tm
 
 def test_work_is_stopped_and_gone_on_with(small: Path, tmp_path: Path) -> None:
     shutil.copytree(SAMPLES / MODEL, small / "mine")
-    places = settings.Settings(small, tmp_path / "settings.toml", tmp_path / "socket")
+    places = settings.Settings(small, tmp_path / "settings.toml", tmp_path / "socket", tmp_path / "state")
     done: list[bool] = []
     work = Work(places, lambda: done.append(True))
     fields = ("mine", "tried", "4", "64", "rpiq", "questions about pictures of book covers", "6", "256")
@@ -136,7 +136,7 @@ def test_work_is_stopped_and_gone_on_with(small: Path, tmp_path: Path) -> None:
 @pytest.mark.parametrize("name", ["../x", "a/b", ".hidden", "x" * 65, "a b"])
 def test_a_result_has_a_plain_name(name: str, tmp_path: Path) -> None:
     shutil.copytree(SAMPLES / MODEL, tmp_path / "store" / "mine")
-    places = settings.Settings(tmp_path / "store", tmp_path / "settings.toml", tmp_path / "socket")
+    places = settings.Settings(tmp_path / "store", tmp_path / "settings.toml", tmp_path / "socket", tmp_path / "state")
     with pytest.raises(RunError, match="that is no name"):
         command(places, "mine", name, "4", "64", "rpiq", "text", "1", "1", False)
     with pytest.raises(RunError, match="no such model in the store"):
@@ -144,7 +144,7 @@ def test_a_result_has_a_plain_name(name: str, tmp_path: Path) -> None:
 
 
 def test_progress_for_a_program_is_json(small: Path, tmp_path: Path) -> None:
-    places = settings.Settings(small, tmp_path / "settings.toml", tmp_path / "socket")
+    places = settings.Settings(small, tmp_path / "settings.toml", tmp_path / "socket", tmp_path / "state")
     work = Work(places)
     work.start("Checking", "app.cli", ["models", "verify", "piper-joe", "--progress", "json"])
     assert work._thread is not None

@@ -98,7 +98,9 @@ def test_by_keyboard_alone_one_logs_in_reads_the_api_and_leaves(served: Served, 
     page.goto(f"{served.address}/nowhere")
     page.get_by_text("There is no such page.").wait_for()
     assert violations(page) == []
-    page.goto(f"{served.address}/logout")
+    page.goto(served.address)
+    page.get_by_role("link", name="Log out").click()
+    page.wait_for_url(f"{served.address}/logout")
     assert violations(page) == []
     page.keyboard.press("Tab")
     focused(page, "Log out")
