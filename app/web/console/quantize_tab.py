@@ -59,7 +59,7 @@ def quantize_tab(places: Settings, work: Work, panel: Panel, page: gr.Blocks) ->
     resume = gr.Checkbox(False, label="Go on with a run of this name that was stopped")
     start = gr.Button("Start", variant="primary")
     message = shown()
-    shown(html.heading("Convergence"))
+    shown(html.heading("The run"))
     live = shown()
     shown(html.heading("Reports"))
     earlier = gr.Dropdown([], label="Result", filterable=False)
