@@ -83,13 +83,25 @@ def fetch(store: Store, name: str, report: Report = no_report, *, hub_endpoint: 
     return "fetched"
 
 
+_OFFLINE = ("HF_HUB_OFFLINE", "TRANSFORMERS_OFFLINE")
+_before: dict[str, str | None] = {}
+"""What these held before they were set."""
+
+
 def hub_offline() -> None:
     """Forbid the hub client to use the network in this process; call it before anything else uses the hub."""
-    os.environ["HF_HUB_OFFLINE"] = "1"
-    os.environ["TRANSFORMERS_OFFLINE"] = "1"
+    for name in _OFFLINE:
+        _before.setdefault(name, os.environ.get(name))
+        os.environ[name] = "1"
     # The client copies the variable when it is first imported.
     if constants := sys.modules.get("huggingface_hub.constants"):
         constants.HF_HUB_OFFLINE = True  # type: ignore[attr-defined]
+
+
+def environment() -> dict[str, str]:
+    """The environment of this process as it was before `hub_offline`, for a process that fetches."""
+    kept = {name: value for name, value in os.environ.items() if name not in _before}
+    return kept | {name: value for name, value in _before.items() if value is not None}
 
 
 def _usable(store: Store, name: str) -> bool:

@@ -52,7 +52,7 @@ def register(subparsers: Subparsers) -> None:
     actions.add_argument(
         "--show-token", action="store_true", help="say which file has the token for programs; then end"
     )
-    parser.set_defaults(run=run, online=True)
+    parser.set_defaults(run=run)
 
 
 def run(arguments: argparse.Namespace) -> int:

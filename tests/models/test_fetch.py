@@ -423,3 +423,20 @@ def test_a_model_that_comes_with_the_project(toy: Entry, tmp_path: Path, monkeyp
     with pytest.raises(Corrupt, match=r"config\.json is damaged"):
         fetch(store, "toy")
     assert nothing_half(store)
+
+
+@pytest.mark.parametrize("chosen", [None, "1", "0"])
+def test_a_process_that_fetches_gets_the_environment_as_the_user_made_it(chosen: str | None) -> None:
+    code = (
+        "import os; from models.fetch import environment, hub_offline; hub_offline(); hub_offline(); "
+        "print(os.environ['HF_HUB_OFFLINE'], environment().get('HF_HUB_OFFLINE'))"
+    )
+    kept = {name: value for name, value in os.environ.items() if name != "HF_HUB_OFFLINE"}
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        env=kept | ({} if chosen is None else {"HF_HUB_OFFLINE": chosen}),
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert done.stdout.split() == ["1", str(chosen)]

@@ -17,6 +17,7 @@ from typing import Any, TextIO, cast
 
 from app import settings
 from assistant.errors import AssistantError
+from models.fetch import environment
 
 PATIENCE = 10.0
 """Seconds that a process may take to end."""
@@ -34,8 +35,8 @@ class Child:
 
     def __init__(self, module: str, arguments: Sequence[str], places: settings.Settings) -> None:
         """`python -m MODULE ARGUMENTS`, with the store and the settings of `places`."""
-        environment = {
-            **os.environ,
+        variables = {
+            **environment(),
             settings.STORE_VARIABLE: str(places.store_root),
             settings.FILE_VARIABLE: str(places.file),
             "PYTHONUNBUFFERED": "1",
@@ -48,7 +49,7 @@ class Child:
             text=True,
             encoding="utf-8",
             errors="replace",
-            env=environment,
+            env=variables,
             start_new_session=True,  # so that what it started, as pip, ends with it
         )
         self._out, self._errors = cast(TextIO, self._process.stdout), cast(TextIO, self._process.stderr)
