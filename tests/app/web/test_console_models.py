@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import shutil
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -15,9 +16,11 @@ from app.web.console.quantize_tab import RUNS, RunError, command, results
 from app.web.console.work import BusyError, Work
 from models.store import Store
 from rpiq.result import REPORT_FILE, read_report
+from scripts._random_model import SHAPES, write_random_model
 from tests.app.web.chromium import PATIENCE, Visit, chromium, visit, web
 
 MODEL = "micro-cogvlm2"
+BLOCKS = 12
 SAMPLES = Path(__file__).parents[3] / "samples"
 
 
@@ -35,6 +38,10 @@ def small(store: Store, tmp_path: Path) -> Path:
     for entry in store.catalogue.profile("embedded"):
         shutil.copytree(store.folder(entry.name), root / entry.name)
     return root
+
+
+def _places(store: Path, folder: Path) -> settings.Settings:
+    return replace(settings.read(folder / "settings.toml"), store_root=store)
 
 
 def _do(here: Visit, button: str, then: str) -> None:
@@ -71,18 +78,18 @@ def test_a_model_is_fetched_verified_found_damaged_and_removed(browser: Browser,
 
 
 def test_a_model_is_quantized_before_ones_eyes(browser: Browser, small: Path, tmp_path: Path) -> None:
-    shutil.copytree(SAMPLES / MODEL, small / "mine")
-    (small / "mine" / "README.md").unlink()
+    # Of many blocks, so that there is something to watch.
+    shape = replace(SHAPES["small"], num_hidden_layers=BLOCKS, vocab_size=8192)
+    write_random_model(small / "mine", shape, SAMPLES / MODEL)
     with web(tmp_path, small) as address:
         with visit(browser, address) as here:
             here.open("Quantize")
             here.page.get_by_label("Model", exact=True).locator("visible=true").click()
             here.page.get_by_role("option", name="mine").click()
             here.page.get_by_label("Name of the result").fill("tried")
-            here.page.get_by_label("questions about pictures").check()
             here.page.get_by_label("Samples").fill("many")
             _do(here, "Start", "samples: give a whole number from 1 to 4096")
-            here.page.get_by_label("Samples").fill("48")  # some half a minute, so that there is something to watch
+            here.page.get_by_label("Samples").fill("16")
             _do(here, "Start", "It has begun.")
             here.page.get_by_role("img", name=re.compile("Falling lines")).wait_for()
             expect(here.page.get_by_role("button", name="Stop this work")).to_be_visible()
@@ -105,7 +112,7 @@ def test_a_model_is_quantized_before_ones_eyes(browser: Browser, small: Path, tm
 
 def test_work_is_stopped_and_gone_on_with(small: Path, tmp_path: Path) -> None:
     shutil.copytree(SAMPLES / MODEL, small / "mine")
-    places = settings.Settings(small, tmp_path / "settings.toml", tmp_path / "socket", tmp_path / "state")
+    places = _places(small, tmp_path)
     done: list[bool] = []
     work = Work(places, lambda: done.append(True))
     fields = ("mine", "tried", "4", "64", "rpiq", "questions about pictures of book covers", "6", "256")
@@ -136,7 +143,7 @@ def test_work_is_stopped_and_gone_on_with(small: Path, tmp_path: Path) -> None:
 @pytest.mark.parametrize("name", ["../x", "a/b", ".hidden", "x" * 65, "a b"])
 def test_a_result_has_a_plain_name(name: str, tmp_path: Path) -> None:
     shutil.copytree(SAMPLES / MODEL, tmp_path / "store" / "mine")
-    places = settings.Settings(tmp_path / "store", tmp_path / "settings.toml", tmp_path / "socket", tmp_path / "state")
+    places = _places(tmp_path / "store", tmp_path)
     with pytest.raises(RunError, match="that is no name"):
         command(places, "mine", name, "4", "64", "rpiq", "text", "1", "1", False)
     with pytest.raises(RunError, match="no such model in the store"):
@@ -144,7 +151,7 @@ def test_a_result_has_a_plain_name(name: str, tmp_path: Path) -> None:
 
 
 def test_progress_for_a_program_is_json(small: Path, tmp_path: Path) -> None:
-    places = settings.Settings(small, tmp_path / "settings.toml", tmp_path / "socket", tmp_path / "state")
+    places = _places(small, tmp_path)
     work = Work(places)
     work.start("Checking", "app.cli", ["models", "verify", "piper-joe", "--progress", "json"])
     assert work._thread is not None
