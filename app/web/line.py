@@ -66,6 +66,8 @@ class Errand(Generic[_T]):
         self._news: asyncio.Queue[_T | _End | None] = asyncio.Queue()
         """Pieces, the end, and None for "look around"."""
         self._unwanted = threading.Event()
+        self._done = threading.Event()
+        """Its thread computes no more."""
         self.begun = False
         self.entered = self._loop.time() - head_start
         """When it came, by the loop's clock; earlier by its head start."""
@@ -75,6 +77,8 @@ class Errand(Generic[_T]):
         if not self._unwanted.is_set():
             self._unwanted.set()
             self.wake()
+            if self._done.is_set():
+                return  # by now another one may be computing, whom to leave off would concern
             if self.begun:
                 self._leave_off()
                 # Its thread may take a moment to notice; it keeps its place until then, but not for ever.
@@ -135,6 +139,7 @@ class Errand(Generic[_T]):
                 self._tell(piece)
         except Exception as raised:  # raised again where the pieces are read
             error = raised
+        self._done.set()
         self._tell(_End(error))
         try:
             self._loop.call_soon_threadsafe(self._line.leave, self)

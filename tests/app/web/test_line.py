@@ -163,6 +163,23 @@ def test_dropped_while_computing_it_is_told_to_leave_off_and_keeps_its_place_unt
     run(main)
 
 
+def test_one_that_is_done_makes_nobody_leave_off_however_late_its_pieces_are_read() -> None:
+    async def main() -> None:
+        line, gate, other = Line(), Gate(), Gate()
+        gate.open.set()
+        pieces = aiter(line.enter(gate.work, other.leave_off))
+        assert await anext(pieces) == Place(0)
+        await until(lambda: len(line) == 0)
+        next_one = asyncio.create_task(all_of(line.enter(other.work)))
+        await until(other.begun.is_set)
+        assert [piece async for piece in pieces] == ["first", "second"]
+        assert not other.left_off.is_set()
+        other.open.set()
+        assert await next_one == [Place(0), "first", "second"]
+
+    run(main)
+
+
 def test_who_leaves_early_drops_it() -> None:
     async def main() -> None:
         line, gate = Line(), Gate()
