@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 
 from assistant.errors import CameraError, EngineError
-from assistant.events import DeviceLost, Event
+from assistant.events import DeviceBack, DeviceLost, Event
 from assistant.microphone import PortAudioMicrophone
 from assistant.sound import Sound, portaudio
 from assistant.sounddevices import Direction, find, present
@@ -33,7 +33,9 @@ SEEING_SECONDS = 15.0
 LEVELS_PER_SECOND = 5
 QUIET, FAINT, LOUD = 0.003, 0.03, 0.99
 """Peaks: what a switched-off microphone may bring, from where speech is loud enough, and where it is clipped."""
-FIRST_FRAME_SECONDS = 8.0
+LOST_SECONDS = 5.0
+"""A camera that is gone for so long does not come back by itself; on a busy machine its frames may stop for a second or two."""
+FIRST_FRAME_SECONDS = 12.0
 
 SAMPLE = "Hello. This is how I speak. You can have me speak faster or slower."
 """What the voice says so that it can be chosen."""
@@ -153,6 +155,8 @@ def see(camera: str, seconds: float = SEEING_SECONDS) -> Iterator[View | Finding
     def report(event: Event) -> None:
         if isinstance(event, DeviceLost):
             lost.append(event)
+        elif isinstance(event, DeviceBack):
+            lost.clear()
 
     if not camera:
         raise CameraError(
@@ -167,8 +171,9 @@ def see(camera: str, seconds: float = SEEING_SECONDS) -> Iterator[View | Finding
         watched.watch(True)
         while time.monotonic() < until:
             photo = watched.newest()
-            if lost:
-                raise CameraError(f"the camera {camera!r} cannot be used: {lost[0].spoken}", lost[0].spoken)
+            for gone in tuple(lost)[:1]:
+                if time.monotonic() - gone.at > LOST_SECONDS:
+                    raise CameraError(f"the camera {camera!r} cannot be used: {gone.spoken}", gone.spoken)
             if photo is None:
                 pause.wait(0.1)
                 continue
@@ -181,10 +186,8 @@ def see(camera: str, seconds: float = SEEING_SECONDS) -> Iterator[View | Finding
     finally:
         watched.close()
     if ends is None:
-        raise CameraError(
-            f"the camera {camera!r} brings no picture: connect it again",
-            "The camera brings no picture. Connect it again.",
-        )
+        spoken = lost[0].spoken if lost else "The camera brings no picture. Connect it again."
+        raise CameraError(f"the camera {camera!r} cannot be used: {spoken}", spoken)
     yield Finding(not words, words or "The picture is clear.")
 
 
