@@ -19,7 +19,7 @@ import numpy as np
 from assistant.errors import CameraError, EngineError
 from assistant.events import DeviceBack, DeviceLost, Event
 from assistant.microphone import PortAudioMicrophone
-from assistant.sound import Sound, portaudio
+from assistant.sound import Sound, look_again, portaudio
 from assistant.sounddevices import Direction, find, present
 
 if TYPE_CHECKING:
@@ -192,9 +192,7 @@ def see(camera: str, seconds: float = SEEING_SECONDS) -> Iterator[View | Finding
 
 
 def _found(direction: Direction, wanted: str) -> int | None:
-    # PortAudio keeps the devices that it found first.
-    portaudio()._terminate()
-    portaudio()._initialize()
+    look_again()
     return find(direction, wanted, present()).index
 
 

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from app import settings
-from assistant.sound import portaudio
+from assistant.sound import look_again
 from assistant.sounddevices import has_server
 from models.errors import ModelError
 from models.store import Store
@@ -70,14 +70,8 @@ def pulse(pulse_server: virtual.PulseServer) -> Iterator[virtual.PulseServer]:
         for name in ("PULSE_SINK", "PULSE_SOURCE"):
             patch.setenv(name, "")  # so that it is as before afterwards, whatever the test sets
             patch.delenv(name)
-        _look_again()
+        look_again()
         if not has_server():
             pytest.skip("needs ALSA's way to PulseAudio (Debian: libasound2-plugins)")
         yield pulse_server
-    _look_again()
-
-
-def _look_again() -> None:
-    """PortAudio keeps the devices that it found first."""
-    portaudio()._terminate()
-    portaudio()._initialize()
+    look_again()

@@ -78,10 +78,15 @@ class Service:
         engines = self.engines
         try:
             await asyncio.to_thread(engines.warm, EVERYDAY)
-        except (AssistantError, ModelError) as error:
-            log.error("not ready: %s", error)
+        except Exception as error:
+            known = isinstance(error, AssistantError | ModelError)
+            if known:
+                log.error("not ready: %s", error)
+            else:
+                log.error("mistake in the program", exc_info=error)
             if engines is self.engines:
-                self.state, self.problem = "not ready", str(error)
+                self.state = "not ready"
+                self.problem = str(error) if known else "something went wrong in the program; its log says where"
             return
         if engines is self.engines:
             self.state = "ready"

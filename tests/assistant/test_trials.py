@@ -11,10 +11,11 @@ import pytest
 from assistant import trials
 from assistant.earcons import earcon
 from assistant.errors import CameraError, EngineError
+from assistant.profiles import Engines
 from assistant.sound import Sound, load_sound
 from assistant.trials import Finding, Level, View
+from models.store import Store
 from tests.assistant.pulse import PulseServer
-from tests.assistant.test_wakeword import said
 
 SAMPLES = Path(__file__).parents[2] / "samples"
 
@@ -46,8 +47,8 @@ def test_the_loudspeaker_is_heard(pulse: PulseServer) -> None:
         assert recording.first_sound() is not None
 
 
-def test_a_call_is_heard_and_ends_the_trial(pulse: PulseServer) -> None:
-    call = said("Okay Nabu.")
+def test_a_call_is_heard_and_ends_the_trial(pulse: PulseServer, store: Store) -> None:
+    (call,) = Engines(store, steady=True).speaker.speak("Okay Nabu.", 1.0)
     with _said_again_and_again(pulse, call):
         found = list(trials.await_call("", "okay_nabu", 0.5, seconds=30))
     assert found[-1] == Finding(True, "I heard Okay Nabu.")
