@@ -13,10 +13,14 @@ from assistant.privacy import memory_is_closed
 
 
 @pytest.fixture(autouse=True)
-def kept_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+def kept_environment(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Whatever a test does to the environment and to the hub's switch is undone after it."""
-    monkeypatch.setattr(os, "environ", os.environ.copy())
     monkeypatch.setattr(constants, "HF_HUB_OFFLINE", constants.HF_HUB_OFFLINE)
+    before = dict(os.environ)
+    yield
+    for name in os.environ.keys() - before.keys():
+        del os.environ[name]
+    os.environ.update(before)
 
 
 @pytest.fixture(autouse=True)

@@ -7,6 +7,9 @@ from typing import Any
 
 import gradio as gr
 
+from app import settings
+from app.web.console.html import QUIET
+from assistant.errors import SettingsError
 from assistant.preferences import Choice, Preferences, Value, choices
 from models.catalogue import load as load_catalogue
 
@@ -62,3 +65,44 @@ def values(keys: Sequence[str], preferences: Preferences) -> list[Any]:
     """What the controls of `keys` should hold."""
     known = {choice.key: choice.value for choice in choices(preferences)}
     return [known[key] if isinstance(known[key], bool) else as_text(known[key]) for key in keys]
+
+
+class Form:
+    """Controls that show what the settings file holds. Until it was read there is nothing to type into.
+
+    Coming back to its tab shows what was changed elsewhere, and leaves alone what was changed here and not saved.
+    """
+
+    def __init__(
+        self, places: settings.Settings, made: Mapping[str, Any], column: Any, page: gr.Blocks, tab: Any
+    ) -> None:
+        """made: the controls by their keys, in the hidden `column` of `tab`."""
+        self.keys, self.fields = list(made), list(made.values())
+        self._places = places
+        self._known = gr.State(values(self.keys, Preferences()))
+        page.load(lambda: [*self.fill(), gr.Column(visible=True)], None, [*self.outputs, column], **QUIET)
+        tab.select(self.refresh, self.outputs, self.outputs, **QUIET)
+
+    @property
+    def outputs(self) -> list[Any]:
+        """What `fill` and `refresh` give: what the file held, and the controls."""
+        return [self._known, *self.fields]
+
+    def fill(self) -> list[Any]:
+        """Everything as it is in the file; as usual where that is no file of settings."""
+        now = self._now()
+        return [now, *now]
+
+    def refresh(self, known: list[Any], *shown: Any) -> list[Any]:
+        """What has changed in the file since it held `known`, where the person has not changed it as well."""
+        now = self._now()
+        return [
+            now,
+            *(new if new != old == mine else gr.skip() for new, old, mine in zip(now, known, shown, strict=True)),
+        ]
+
+    def _now(self) -> list[Any]:
+        try:
+            return values(self.keys, settings.load(self._places.file))
+        except SettingsError:  # the settings tab tells it
+            return values(self.keys, Preferences())

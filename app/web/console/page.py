@@ -32,10 +32,10 @@ def build(places: Settings, logbook: Logbook, models_changed: Callable[[], None]
         with gr.Tabs():
             with gr.Tab("Ask"):
                 ask_tab()
-            with gr.Tab("First steps"):
-                Wizard(places, work, panel, page)
-            with gr.Tab("Settings"):
-                settings_tab(places, page)
+            with gr.Tab("First steps") as tab:
+                Wizard(places, work, panel, page, tab)
+            with gr.Tab("Settings") as tab:
+                settings_tab(places, page, tab)
             with gr.Tab("Models"):
                 models_tab(places, work, panel, page)
             with gr.Tab("Quantize"):

@@ -9,7 +9,7 @@ import gradio as gr
 
 from app import settings
 from app.web.console import html
-from app.web.console.controls import GROUPS, controls, texts, values
+from app.web.console.controls import GROUPS, Form, controls, texts
 from app.web.console.html import QUIET, shown
 from assistant.errors import SettingsError
 from assistant.preferences import Preferences, choices
@@ -23,35 +23,37 @@ _FILE = (
 )
 
 
-def settings_tab(places: settings.Settings, page: gr.Blocks) -> None:
-    """Build it."""
+def settings_tab(places: settings.Settings, page: gr.Blocks, tab: Any) -> None:
+    """Build it, in `tab`."""
     shown(html.heading("Settings"))
     shown(html.paragraph(f"They are kept in the file {places.file}. On the command line: assistant settings."))
     made: dict[str, Any] = {}
-    for group, name in GROUPS.items():
-        shown(html.heading(name, 3))
-        made |= controls([key for key in KEYS if key.rpartition(".")[0] == group], Preferences())
-    fields = [made[key] for key in KEYS]
-    save = gr.Button("Save all settings", variant="primary")
+    with gr.Column(visible=False) as column:
+        for group, name in GROUPS.items():
+            shown(html.heading(name, 3))
+            made |= controls([key for key in KEYS if key.rpartition(".")[0] == group], Preferences())
+        save = gr.Button("Save all settings", variant="primary")
+    form = Form(places, made, column, page, tab)
     message = shown()
 
-    def fill() -> list[Any]:
+    def problem() -> str:
         try:
-            return [*values(KEYS, settings.load(places.file)), ""]
+            settings.load(places.file)
         except SettingsError as error:
-            return [*values(KEYS, Preferences()), html.failed(error)]
+            return html.failed(error)
+        return ""
 
     def keep(*given: Any) -> str:
         try:
-            settings.change_all(places.file, texts(KEYS, given))
+            settings.change_all(places.file, texts(form.keys, given))
         except SettingsError as error:
             return html.failed(error)
         return html.said("The settings are saved.")
 
-    page.load(fill, None, [*fields, message], **QUIET)
-    save.click(keep, fields, message, **QUIET)
+    page.load(problem, None, message, **QUIET)
+    save.click(keep, form.fields, message, **QUIET).then(form.refresh, form.outputs, form.outputs, **QUIET)
     _export(places)
-    _import(places, fill, [*fields, message])
+    _import(places, form)
 
 
 def _export(places: settings.Settings) -> None:
@@ -72,7 +74,7 @@ def _export(places: settings.Settings) -> None:
     export.click(show, None, [text, link], **QUIET)
 
 
-def _import(places: settings.Settings, fill: Any, fields: list[Any]) -> None:
+def _import(places: settings.Settings, form: Form) -> None:
     shown(html.heading("Take over settings from a text", 3))
     text = gr.Textbox(
         label="Text of a settings file",
@@ -94,4 +96,4 @@ def _import(places: settings.Settings, fill: Any, fields: list[Any]) -> None:
             return html.failed(error)
         return html.said("These settings are in force now.")
 
-    take.click(take_over, text, message, **QUIET).then(fill, None, fields, **QUIET)
+    take.click(take_over, text, message, **QUIET).then(form.fill, None, form.outputs, **QUIET)

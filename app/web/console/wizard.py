@@ -10,7 +10,7 @@ import gradio as gr
 from app import settings
 from app.checkup import checkup
 from app.web.console import html
-from app.web.console.controls import controls, texts, values
+from app.web.console.controls import Form, controls, texts
 from app.web.console.html import QUIET, shown
 from app.web.console.panel import Panel
 from app.web.console.trying import Shown, try_it
@@ -43,27 +43,20 @@ _ABOUT = {
 class Wizard:
     """The steps; one is shown at a time."""
 
-    def __init__(self, places: settings.Settings, work: Work, panel: Panel, page: gr.Blocks) -> None:
-        """Build the tab."""
+    def __init__(self, places: settings.Settings, work: Work, panel: Panel, page: gr.Blocks, tab: Any) -> None:
+        """Build it, in `tab`."""
         self._places, self._work, self._panel = places, work, panel
         self._made: dict[str, Any] = {}
         self._columns: list[Any] = []
         self._moves: list[tuple[Any, int, int]] = []
         shown(html.heading("First steps"))
-        for number, name in enumerate(STEPS):
-            self._step(number, name)
-        self._message = shown()
+        with gr.Column(visible=False) as steps:
+            for number, name in enumerate(STEPS):
+                self._step(number, name)
+            self._message = shown()
         for button, number, where in self._moves:
             self._connect(button, number, where)
-        keys = list(self._made)
-
-        def fill() -> list[Any]:
-            try:
-                return values(keys, settings.load(places.file))
-            except SettingsError:  # the settings tab tells it
-                return values(keys, Preferences())
-
-        page.load(fill, None, [self._made[key] for key in keys], **QUIET)
+        Form(places, self._made, steps, page, tab)
 
     def _step(self, number: int, name: str) -> None:
         with gr.Column(visible=number == 0) as column:

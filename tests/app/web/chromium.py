@@ -186,7 +186,7 @@ def visit(
         yield here
         hosts = {urlsplit(url).netloc for url in here.requests if not url.startswith(("blob:", "data:"))}
         assert hosts == {urlsplit(address).netloc}
-        assert not here.problems
+        assert not here.problems, here.problems
     finally:
         context.close()
 

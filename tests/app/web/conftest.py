@@ -32,8 +32,3 @@ def chromium(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
         pytest.skip("needs a browser (Debian: chromium)")
     with browsing(QUESTION, as_camera(SIGN, tmp_path_factory.mktemp("camera"))) as browser:
         yield browser
-
-
-@pytest.fixture(autouse=True)
-def kept_environment() -> None:
-    """In place of that of tests/app/conftest.py: no command runs in this process, and the sound system's library reads the real one."""

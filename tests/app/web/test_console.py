@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import httpx
 import pytest
-from playwright.sync_api import Browser, expect
+from playwright.sync_api import Browser, Route, expect
 
 from app import settings
 from app.web.console.controls import GROUPS, controls
@@ -165,6 +166,48 @@ def test_settings_are_saved_or_their_mistakes_told(browser: Browser, address: st
     kept = settings.load(folder / "settings.toml")
     assert (kept.voice.speed, kept.voice.volume, kept.answers.earcons) == (1.5, 0.8, False)
     assert kept.listening.wake_word == "hey_jarvis"
+
+
+def test_nothing_can_be_typed_into_settings_that_were_not_read_yet(
+    browser: Browser, address: str, folder: Path
+) -> None:
+    settings.save(folder / "settings.toml", replace(Preferences(), voice=replace(Preferences().voice, speed=2.0)))
+    held: list[Route] = []
+    with visit(browser, address) as here:
+        page = here.page.context.new_page()
+        page.route("**/queue/join*", lambda route: held.append(route))  # a server so busy that it does not answer
+        page.goto(f"{address}/setup/")
+        page.get_by_role("tab", name="Settings").click()
+        page.wait_for_timeout(1000)
+        assert held
+        expect(page.get_by_role("button", name="Save all settings")).not_to_be_visible()
+        expect(page.get_by_label("Voice: speed")).to_have_count(0)
+        for one in held:
+            one.continue_()
+        page.unroute("**/queue/join*")
+        expect(page.get_by_label("Voice: speed").locator("visible=true")).to_have_value("2.0")
+
+
+def test_settings_changed_elsewhere_are_shown_and_unsaved_ones_stay(
+    browser: Browser, address: str, folder: Path
+) -> None:
+    file = folder / "settings.toml"
+    settings.save(file, Preferences())
+    with visit(browser, address) as here:
+        here.open("Settings")
+        speed, volume = (
+            here.page.get_by_label(f"Voice: {name}").locator("visible=true") for name in ("speed", "volume")
+        )
+        volume.fill("0.5")
+        here.open("Health and log")
+        settings.change_all(file, {"voice.speed": "2", "voice.volume": "0.9"})
+        here.open("Settings")
+        expect(speed).to_have_value("2.0")
+        expect(volume).to_have_value("0.5")
+        here.page.get_by_role("button", name="Save all settings").click()
+        here.hears("The settings are saved.")
+    kept = settings.load(file)
+    assert (kept.voice.speed, kept.voice.volume) == (2.0, 0.5)
 
 
 def test_settings_go_out_and_come_in_as_a_text(browser: Browser, address: str, folder: Path, tmp_path: Path) -> None:
