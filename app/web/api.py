@@ -5,11 +5,12 @@ Requests become values here, and values JSON or server-sent events; the work is 
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Coroutine
 from dataclasses import asdict
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, TypeVar
 
 from fastapi import APIRouter, Depends, File, Form, Request, Response, UploadFile
 from fastapi.responses import JSONResponse, StreamingResponse
@@ -17,7 +18,7 @@ from pydantic import BaseModel, Field
 
 from app.web.access import current
 from app.web.failures import failure
-from app.web.line import Place
+from app.web.line import DroppedError, Place
 from app.web.service import Service
 from app.web.sessions import Session
 from app.web.uploads import MOST_AUDIO_BYTES, MOST_FRAME_BYTES, picture_of, read_small, recording_of, typed
@@ -31,6 +32,7 @@ from models.errors import ModelError
 MOST_SPOKEN = 1000
 """Characters that are made into sound at once."""
 
+_T = TypeVar("_T")
 router = APIRouter(prefix="/api", tags=["assistant"])
 Here = Annotated[Session, Depends(current)]
 Speed = Annotated[float, Form(ge=SLOWEST, le=FASTEST, description="of the voice, times the usual")]
@@ -121,6 +123,10 @@ async def ask(
     pieces = service.ask(here, image, words, speed, at)
     if "text/event-stream" in request.headers.get("accept", ""):
         return StreamingResponse(_events(pieces), media_type="text/event-stream")
+    return JSONResponse(await _while_wanted(request, _whole(service, pieces, speech)))
+
+
+async def _whole(service: Service, pieces: AsyncIterator[Place | Piece], speech: bool) -> dict[str, Any]:
     heard: float | None = None
     sentences: list[str] = []
     async for piece in pieces:
@@ -130,10 +136,8 @@ async def ask(
             sentences.append(piece.text)
         elif isinstance(piece, Reply):
             sound = wav_of(await service.speak(piece.text, piece.speed)) if speech and piece.text else None
-            audio_text = base64.b64encode(sound).decode() if sound else None
-            return JSONResponse(
-                {**_reply(piece), "heard_confidence": heard, "sentences": sentences, "audio": audio_text}
-            )
+            audio = base64.b64encode(sound).decode() if sound else None
+            return {**_reply(piece), "heard_confidence": heard, "sentences": sentences, "audio": audio}
     raise EngineError(
         "the answer ended before it was whole: ask again", "Something went wrong in me. Please ask again."
     )
@@ -142,7 +146,12 @@ async def ask(
 @router.post("/picture")
 async def picture(request: Request, here: Here, picture: UploadFile) -> Seen:
     """Look at a picture ahead of the question, which is then answered sooner."""
-    async for piece in _service(request).look(here, picture_of(await read_small(picture))):
+    pieces = _service(request).look(here, picture_of(await read_small(picture)))
+    return await _while_wanted(request, _seen(pieces))
+
+
+async def _seen(pieces: AsyncIterator[Place | Exchange]) -> Seen:
+    async for piece in pieces:
         if isinstance(piece, Exchange) and (seen := piece.look()) is not None:
             spoken = "" if not seen.quality.findings else seen.quality.spoken
             lines = len(seen.page.lines) if seen.page else 0
@@ -210,6 +219,25 @@ async def health(request: Request) -> Health:
 def _service(request: Request) -> Service:
     service: Service = request.app.state.service
     return service
+
+
+async def _while_wanted(request: Request, work: Coroutine[Any, Any, _T]) -> _T:
+    """What `work` comes to; it is given up when whoever asked hangs up. Errors: those of `work`, and DroppedError."""
+    working, listening = asyncio.create_task(work), asyncio.create_task(_hung_up(request))
+    try:
+        await asyncio.wait((working, listening), return_when=asyncio.FIRST_COMPLETED)
+        if not working.done():
+            raise DroppedError("whoever asked has hung up: ask again", "Please ask again.")
+        return working.result()
+    finally:
+        working.cancel()
+        listening.cancel()
+
+
+async def _hung_up(request: Request) -> None:
+    """Ends when the connection does; the whole request must have been read."""
+    while (await request.receive())["type"] != "http.disconnect":
+        pass
 
 
 async def _events(pieces: AsyncIterator[Place | Piece]) -> AsyncIterator[str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterable
 from html import escape
 from typing import Any
@@ -11,6 +12,8 @@ from fastapi import FastAPI
 from fastapi.responses import HTMLResponse
 
 from app.web.pages import page
+
+_CODE = re.compile("`([^`]*)`")
 
 
 def docs_page(app: FastAPI) -> HTMLResponse:
@@ -35,21 +38,21 @@ def docs_page(app: FastAPI) -> HTMLResponse:
     parts.append("<h2>Shapes of the answers</h2>")
     for name, schema in schemas.items():
         if "properties" in schema and not name.startswith("Body_"):
-            parts.append(f'<h3 id="{escape(name)}">{escape(name)}</h3>\n<p>{escape(schema.get("description", ""))}</p>')
+            parts.append(f'<h3 id="{escape(name)}">{escape(name)}</h3>\n<p>{_prose(schema.get("description", ""))}</p>')
             parts.append(_fields(f"Fields of {name}", schema))
     return page("The assistant's API", "\n".join(parts))
 
 
 def _operation(method: str, path: str, operation: dict[str, Any], schemas: dict[str, Any]) -> Iterable[str]:
     yield f'<h2 id="{_anchor(method, path)}">{method} {escape(path)}</h2>'
-    yield f"<p>{escape(operation.get('description', operation.get('summary', '')))}</p>"
+    yield f"<p>{_prose(operation.get('description', operation.get('summary', '')))}</p>"
     for kind, content in operation.get("requestBody", {}).get("content", {}).items():
         schema = content.get("schema", {})
         if name := schema.get("$ref", "").rpartition("/")[2]:
             schema = schemas[name]
         yield _fields(f"Fields of {method} {path}, as {kind}", schema)
     rows = "".join(
-        f'<tr><th scope="row">{escape(status)}</th><td>{escape(answer.get("description", ""))}</td>'
+        f'<tr><th scope="row">{escape(status)}</th><td>{_prose(answer.get("description", ""))}</td>'
         f"<td>{_content(answer)}</td></tr>"
         for status, answer in operation.get("responses", {}).items()
     )
@@ -69,7 +72,7 @@ def _fields(caption: str, schema: dict[str, Any]) -> str:
     required = schema.get("required", [])
     rows = "".join(
         f'<tr><th scope="row">{escape(name)}</th><td>{escape(_type(field))}</td>'
-        f"<td>{'yes' if name in required else 'no'}</td><td>{escape(_about(field))}</td></tr>"
+        f"<td>{'yes' if name in required else 'no'}</td><td>{_prose(_about(field))}</td></tr>"
         for name, field in schema.get("properties", {}).items()
     )
     return _table(caption, ("Field", "Type", "Always there", "Meaning"), rows)
@@ -102,6 +105,11 @@ def _about(field: dict[str, Any]) -> str:
     flat = {key: value for each in (field, *field.get("anyOf", ())) for key, value in each.items()}
     told = [f"{words} {json.dumps(flat[key])}" for key, words in bounds.items() if flat.get(key) is not None]
     return "; ".join(filter(None, [field.get("description", ""), *told]))
+
+
+def _prose(text: str) -> str:
+    """HTML of a description: what stands between backticks is code."""
+    return _CODE.sub(r"<code>\1</code>", escape(text))
 
 
 def _anchor(method: str, path: str) -> str:

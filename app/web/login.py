@@ -138,11 +138,16 @@ def _page(
         parts.append(
             "<h2>Is this the right device?</h2>\n<p>Your browser warned you of this page, because the device made its certificate "
             "itself. In the warning or in the certificate's details it shows a SHA-256 fingerprint. It must be this one, and the "
-            f'device must say and print the same:</p>\n<p class="digits">{escape(access.rules.fingerprint)}</p>'
+            f'device must say and print the same:</p>\n<p class="digits">{_breakable(access.rules.fingerprint)}</p>'
         )
         parts.append(_say("fingerprint", "Say the fingerprint", target))
     headers = {"Retry-After": str(max(1, round(seconds)))} if seconds or status == 503 else None
     return page("Error: log in" if wrong else "Log in", "\n".join(parts), status, headers)
+
+
+def _breakable(fingerprint: str) -> str:
+    """HTML of it, which may go on in another line after a colon but not within a pair of digits."""
+    return escape(fingerprint).replace(":", ":<wbr>")
 
 
 def _say(what: str, label: str, target: str) -> str:

@@ -87,7 +87,7 @@ def panel(state: State, news: bool = True) -> str:
         return f'<div class="{classes}"><p{mark}>{one_line(text)}</p>{more}</div>'
     percent = int(100 * state.share)
     left = "" if state.seconds_left is None or state.share >= 1 else f", {about(state.seconds_left)} left"
-    text = f"{state.what}: {percent} percent{left}"
+    text = f"{state.what[:1].upper()}{state.what[1:]}: {percent} percent{left}"
     key = f"work-{state.number}-{state.what.partition(', ')[0]}-{percent // 10}"
     return (
         f'<p data-said="{one_line(key)}" data-tone="polite">{one_line(text)}.</p>'

@@ -21,7 +21,7 @@ def try_it(places: Settings, arguments: Sequence[str], begin: str) -> Iterator[S
     if not _alone.acquire(blocking=False):
         yield html.wrong("Another test is still going on. Wait until it is over."), ""
         return
-    message, view = html.said(begin), ""
+    message, view, loudest = html.said(begin), "", 0
     try:
         yield message, view
         with running("app.cli", ["try", *arguments, "--json"], places) as child:
@@ -30,9 +30,12 @@ def try_it(places: Settings, arguments: Sequence[str], begin: str) -> Iterator[S
                     continue
                 if "good" in line:
                     message = html.said(line["words"]) if line["good"] else html.wrong(line["words"])
+                    if loudest:
+                        view = html.meter("Loudest", loudest)
                 elif "sound" in line:
                     message, view = html.said("You hear the voice in this browser."), html.sound(line["sound"])
                 elif "level" in line:
+                    loudest = max(loudest, line["level"])
                     view = html.meter("Loudness", line["level"])
                 elif "picture" in line:
                     words = line["words"]

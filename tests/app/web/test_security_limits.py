@@ -335,6 +335,19 @@ def test_streams_that_are_abandoned_free_the_line(served: Served) -> None:
     eventually(lambda: len(line) == 0)
 
 
+def test_questions_without_a_stream_that_are_abandoned_free_the_line(served: Served) -> None:
+    line = served.service.answers
+    body = b"question=What+does+it+say%3F"
+    kind = "Content-Type: application/x-www-form-urlencoded"
+    with hanging(served) as first, stream(served, first):
+        with connected(served) as connection:
+            connection.sendall(head(served, "/api/ask", f"Content-Length: {len(body)}", kind) + body)
+            eventually(lambda: len(line) == 2)
+        eventually(lambda: len(line) == 1)
+        alive(served)
+    eventually(lambda: len(line) == 0)
+
+
 def test_many_streams_of_one_client_take_one_place_in_the_line(served: Served) -> None:
     line = served.service.answers
     token = served.service.sessions.open(local=True)
