@@ -29,6 +29,7 @@ from app import settings
 
 PATIENCE = 120.0
 """Seconds for anything, on a busy machine."""
+expect.set_options(timeout=1000 * PATIENCE)
 FLAGS = (
     "--no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking --disable-component-update "
     "--disable-sync --use-fake-device-for-media-stream --use-fake-ui-for-media-stream --autoplay-policy=no-user-gesture-required"
