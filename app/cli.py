@@ -6,10 +6,14 @@ Exit status: 0 done, 2 something the user can mend, 130 interrupted. The work is
 from __future__ import annotations
 
 import argparse
+import contextlib
 import logging
+import os
 import sys
+import threading
 from collections.abc import Sequence
 from importlib.metadata import version
+from typing import NoReturn
 
 from app.commands import ask, doctor, listen, service, settings, setup, talk, trial, web
 from app.commands import models as models_command
@@ -56,5 +60,18 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
+def run() -> NoReturn:
+    """The program `assistant`: ends at once where a thread still computes, or hangs in a driver; an interpreter that is
+    taken down under such a thread aborts."""
+    status = main()
+    if any(thread.daemon for thread in threading.enumerate()):
+        logging.shutdown()
+        for stream in (sys.stdout, sys.stderr):
+            with contextlib.suppress(BrokenPipeError):
+                stream.flush()
+        os._exit(status)
+    sys.exit(status)
+
+
 if __name__ == "__main__":
-    sys.exit(main())
+    run()

@@ -81,3 +81,23 @@ def test_module_can_be_run(tmp_path: Path) -> None:
         [sys.executable, "-m", "app.cli", "--version"], capture_output=True, text=True, check=True, cwd=tmp_path
     )
     assert done.stdout.startswith("assistant 0.")
+
+
+def test_it_ends_well_while_a_thread_computes() -> None:
+    script = (
+        "import threading, types, cv2, numpy\n"
+        "from app import cli\n"
+        "picture = numpy.ones((800, 800), numpy.float32)\n"
+        "def compute():\n"
+        "    while True: cv2.GaussianBlur(picture, (31, 31), 5)\n"
+        "def run(arguments):\n"
+        "    threading.Thread(target=compute, daemon=True).start()\n"
+        "    threading.Event().wait(0.5)\n"
+        "    print('said')\n"
+        "    return 1\n"
+        "def register(commands): commands.add_parser('toy').set_defaults(run=run)\n"
+        "cli.COMMANDS = (types.SimpleNamespace(register=register),)\n"
+        "cli.run()"
+    )
+    done = subprocess.run([sys.executable, "-c", script, "toy"], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout, done.stderr) == (1, "said\n", "")
