@@ -29,7 +29,7 @@ ROOT = Path(__file__).parents[2]
 SAMPLES = ROOT / "samples"
 SIGN, RECEIPT = SAMPLES / "parking-sign.jpg", SAMPLES / "parking-receipt.jpg"
 WAKE_WORD = "Okay Nabu."
-PATIENCE = 60.0
+PATIENCE = 180.0
 """Seconds for anything, on a busy machine."""
 QUIET_SECONDS = 1.2
 """After so much silence the assistant has finished speaking."""
