@@ -31,6 +31,8 @@ from tests.app.listening import RECEIPT, SIGN, Listening, Place, User
 from tests.assistant.pulse import PulseServer, Recording
 from tests.leaks import leaked
 
+pytestmark = pytest.mark.realtime
+
 PROHIBITED = "prohibited"
 QUESTION = "What does the sign say?"
 UNSAID = ("what does the sign", "double parking", PROHIBITED, "how much was paid", "15.00", "palo alto")

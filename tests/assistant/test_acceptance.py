@@ -41,6 +41,8 @@ from tests.assistant.ip_camera import IpCamera
 from tests.assistant.pulse import PulseServer
 from tests.assistant.scenes import SAMPLES
 
+pytestmark = pytest.mark.realtime
+
 SOON = 25.0
 """Seconds in which everything here happens, also on a busy machine."""
 

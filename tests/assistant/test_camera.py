@@ -22,6 +22,8 @@ from assistant.measures import sharpness
 from assistant.sources import Frame
 from tests.assistant.ip_camera import IpCamera
 
+pytestmark = pytest.mark.realtime
+
 SAMPLES = Path(__file__).parents[2] / "samples"
 SOON = 20.0
 """Seconds within which everything here happens, also on a busy machine."""

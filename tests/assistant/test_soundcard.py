@@ -18,6 +18,8 @@ from assistant.soundcard import SoundCard
 from assistant.sounddevices import Named, Present, find, names, present
 from tests.assistant.pulse import Plug, PulseServer
 
+pytestmark = pytest.mark.realtime
+
 
 class Events(list[Event]):
     """What was reported, with the time of each report."""

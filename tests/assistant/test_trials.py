@@ -17,6 +17,8 @@ from assistant.trials import Finding, Level, View
 from models.store import Store
 from tests.assistant.pulse import PulseServer
 
+pytestmark = pytest.mark.realtime
+
 SAMPLES = Path(__file__).parents[2] / "samples"
 
 

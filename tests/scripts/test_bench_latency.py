@@ -19,6 +19,8 @@ from scripts.latency.recording import Track, audible, begins, ends, outside, sil
 from scripts.latency.report import spread
 from tests.assistant.pulse import missing
 
+pytestmark = pytest.mark.realtime
+
 ROOT = Path(__file__).parents[2]
 START = 1000.0
 """When the made recordings begin."""

@@ -16,6 +16,8 @@ from models.store import Store
 from tests.app.web.serving import PATIENCE, places, serving, visitor
 from tests.assistant.pulse import PulseServer
 
+pytestmark = pytest.mark.realtime
+
 LONG = "This sentence is quite long, because somebody is going to stop it. " * 6
 
 
