@@ -151,7 +151,8 @@ class Visit:
         expect(self.page.get_by_role("tab", name=tab, exact=True)).to_have_attribute("aria-selected", "true")
 
     def walk_to(self, control: Locator, most: int = 120) -> None:
-        """Press Tab until `control` has the focus."""
+        """Press Tab until `control` has the focus, once it is there."""
+        expect(control).to_be_visible()
         for _ in range(most):
             if control.count() == 1 and control.evaluate("(one) => one === document.activeElement"):
                 return

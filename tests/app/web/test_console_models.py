@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import json
 import re
 import shutil
+import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
+import psutil
 import pytest
 from playwright.sync_api import Browser, expect
 
@@ -77,8 +81,23 @@ def test_a_model_is_fetched_verified_found_damaged_and_removed(browser: Browser,
         expect(row).to_contain_text("not fetched")
 
 
+@contextmanager
+def _held(out: Path, blocks: int) -> Iterator[None]:
+    """The quantization that makes `out` stands still after so many blocks or a little later, while one looks."""
+    manifest = out.with_name(f".{out.name}.partial") / "manifest.json"
+    until = time.monotonic() + PATIENCE
+    while not manifest.exists() or len(json.loads(manifest.read_text())["parts"]) < blocks:
+        assert time.monotonic() < until, "it does not begin"
+        time.sleep(0.05)
+    (process,) = (one for one in psutil.process_iter() if str(out) in one.cmdline())
+    process.suspend()
+    try:
+        yield
+    finally:
+        process.resume()
+
+
 def test_a_model_is_quantized_before_ones_eyes(browser: Browser, small: Path, tmp_path: Path) -> None:
-    # Of many blocks, so that there is something to watch.
     shape = replace(SHAPES["small"], num_hidden_layers=BLOCKS, vocab_size=8192)
     write_random_model(small / "mine", shape, SAMPLES / MODEL)
     with web(tmp_path, small) as address:
@@ -91,10 +110,11 @@ def test_a_model_is_quantized_before_ones_eyes(browser: Browser, small: Path, tm
             _do(here, "Start", "samples: give a whole number from 1 to 4096")
             here.page.get_by_label("Samples").fill("4")
             _do(here, "Start", "It has begun.")
-            here.page.get_by_role("img", name=re.compile("Falling lines")).wait_for()
-            expect(here.page.get_by_role("button", name="Stop this work")).to_be_visible()
-            assert here.page.get_by_role("table", name=re.compile("finished blocks")).count() == 1
-            assert here.violations() == []
+            with _held(small / RUNS / "tried", 3):
+                here.page.get_by_role("img", name=re.compile("Falling lines")).wait_for()
+                expect(here.page.get_by_role("button", name="Stop this work")).to_be_visible()
+                assert here.page.get_by_role("table", name=re.compile("finished blocks")).count() == 1
+                assert here.violations() == []
         # Whoever looks away and comes back finds it going on, or done.
         with visit(browser, address, "dark") as here:
             here.open("Quantize")

@@ -70,7 +70,7 @@ def _first_steps(console: ConsoleVisit) -> None:
     console.page.keyboard.press("Enter")
     for number, step in enumerate(STEPS, 2):
         console.press(f"Next: {step}")
-        expect(console.page.get_by_role("heading", name=f"Step {number} of 8: {step}")).to_be_focused(timeout=60_000)
+        expect(console.page.get_by_role("heading", name=f"Step {number} of 8: {step}")).to_be_focused()
         if step == "Voice":
             console.walk_to(console.page.get_by_label("Voice: speed").locator("visible=true"))
             console.page.keyboard.press("Control+A")
