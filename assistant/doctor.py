@@ -166,7 +166,7 @@ def diagnose(
         *_missing_parts(machine),
         *_missing_models(machine, listing, profile),
         *(_unquantized(row.entry, profile) for row in listing if _form(row, four_bits) == FULL_PRECISION),
-        *_missing_devices(machine),
+        *_missing_devices(machine, listening is None or listening.wants_camera),
         *(readiness.gaps(listening, machine.outputs, machine.inputs, machine.cameras) if listening else ()),
         *(_failing_elsewhere(elsewhere) if elsewhere else ()),
     )
@@ -241,7 +241,7 @@ def _mend(row: Listing, profile: str) -> str:
     return f"run: assistant models fetch --profile {profile}" if row.state == "not fetched" else row.problem
 
 
-def _missing_devices(machine: Machine) -> list[Gap]:
+def _missing_devices(machine: Machine, wants_camera: bool) -> list[Gap]:
     gaps = []
     if machine.sound_problem:
         gaps.append(Gap("sound devices cannot be used", machine.sound_problem, False))
@@ -249,7 +249,7 @@ def _missing_devices(machine: Machine) -> list[Gap]:
         gaps.append(Gap("no loudspeaker", "connect one; until then answers are written with --out", False))
     if not machine.sound_problem and not machine.inputs:
         gaps.append(Gap("no microphone", "ask with a recording (--audio) or in writing (--text)", False))
-    if not machine.cameras:
+    if wants_camera and not machine.cameras:
         gaps.append(Gap("no camera", "give pictures as files (--image)", False))
     if not machine.espeak:
         gaps.append(Gap("no espeak-ng, the fast second voice", "on Debian: apt install espeak-ng", False))

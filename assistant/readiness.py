@@ -52,7 +52,13 @@ class Surroundings:
     button_readable: bool
     """Whether we may read it."""
     camera_here: bool | None
-    """Whether the device of `devices.camera` exists; None where it is no device but a name, an address, or nothing."""
+    """Whether the device or the file of `devices.camera` exists; None where it is a name, an address, or nothing."""
+
+    @property
+    def wants_camera(self) -> bool:
+        """Whether the settings ask for a camera of this machine: not for a file that is there, an address, or nothing."""
+        camera = self.chosen.devices.camera
+        return bool(camera) and "://" not in camera and not self.camera_here
 
 
 def surroundings(file: Path, problem: str, chosen: Preferences, place: Place | None = None) -> Surroundings:
@@ -83,10 +89,8 @@ def gaps(found: Surroundings, outputs: Sequence[str], inputs: Sequence[str], cam
         if wanted and not any(wanted.casefold() in name.casefold() for name in names):
             missing.append((f"no {key} {wanted!r}", f"connect it, or run: assistant settings set devices.{key} ''"))
     camera = chosen.devices.camera
-    named = camera and "://" not in camera and found.camera_here is None
-    if cameras and (
-        found.camera_here is False or (named and not any(camera.casefold() in name.casefold() for name in cameras))
-    ):
+    here = found.camera_here is None and any(camera.casefold() in name.casefold() for name in cameras)
+    if cameras and found.wants_camera and not here:
         missing.append((f"no camera {camera!r}", "connect it, or run: assistant settings set devices.camera 0"))
     if not found.wake_word and chosen.listening.mode == "wake":
         mend = f"run: pip install {WAKE_WORD_PACKAGE}, or: assistant settings set listening.mode button"
@@ -127,9 +131,10 @@ def missing_groups(names: Sequence[str]) -> list[str]:
 
 
 def _camera_here(camera: str) -> bool | None:
-    if camera.isdigit():
-        return Path(f"/dev/video{camera}").exists()
-    return Path(camera).exists() if camera.startswith("/") else None
+    if not camera or "://" in camera:
+        return None
+    path = Path(f"/dev/video{camera}") if camera.isdecimal() else Path(camera).expanduser()
+    return True if path.exists() else False if "/" in str(path) else None
 
 
 def _version(package: str) -> str:

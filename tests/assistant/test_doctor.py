@@ -12,6 +12,8 @@ import pytest
 from app.commands import doctor as command
 from assistant.advice import advise
 from assistant.doctor import PACKAGES, Machine, as_text, diagnose, look
+from assistant.preferences import Devices, Preferences
+from assistant.readiness import surroundings
 from models.store import Listing, Store
 
 FULL = Machine(
@@ -72,6 +74,13 @@ def test_each_gap_has_an_action(store: Store, change: dict[str, object], what: s
     assert gap.needed is needed
     assert diagnosis.ready is not needed
     assert gap.mend in as_text(diagnosis)
+
+
+def test_a_file_chosen_as_the_camera_is_one(store: Store, tmp_path: Path) -> None:
+    for camera, missing in ((__file__, []), ("C920", ["no camera"])):
+        around = surroundings(tmp_path / "settings.toml", "", Preferences(devices=Devices(camera=camera)))
+        found = diagnose(replace(FULL, cameras=()), rows(store), "embedded", QUANTIZED, listening=around)
+        assert [gap.what for gap in found.gaps if "camera" in gap.what] == missing
 
 
 def test_a_language_model_in_full_precision_works_and_can_be_set_up(store: Store) -> None:

@@ -80,6 +80,24 @@ def test_the_facts_of_this_machine(tmp_path: Path) -> None:
     assert any("USB Pedal" in line for line in lines(found))
     nothing = surroundings(tmp_path / "s.toml", "", choose(devices=Devices(camera="")), Place(tmp_path, tmp_path))
     assert (nothing.buttons, nothing.button_here, nothing.camera_here) == ((), False, None)
+    assert not nothing.wants_camera
+
+
+@pytest.mark.parametrize(
+    ("camera", "here", "wanted"),
+    [
+        ("photo.jpg", True, False), ("~/photo.jpg", True, False), ("sub/gone.jpg", False, True), ("C920", None, True),
+        ("rtsp://192.168.1.9/", None, False), ("", None, False),
+    ],
+)  # fmt: skip
+def test_a_file_may_stand_in_for_the_camera(
+    camera: str, here: bool | None, wanted: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "photo.jpg").touch()
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("HOME", str(tmp_path))
+    found = surroundings(tmp_path / "s.toml", "", choose(devices=Devices(camera=camera)), Place(tmp_path, tmp_path))
+    assert (found.camera_here, found.wants_camera) == (here, wanted)
 
 
 @pytest.fixture
