@@ -176,10 +176,10 @@ def test_nothing_can_be_typed_into_settings_that_were_not_read_yet(
     with visit(browser, address) as here:
         page = here.page.context.new_page()
         page.route("**/queue/join*", lambda route: held.append(route))  # a server so busy that it does not answer
-        page.goto(f"{address}/setup/")
+        with page.expect_request("**/queue/join*", timeout=1000 * PATIENCE):
+            page.goto(f"{address}/setup/")
         page.get_by_role("tab", name="Settings").click()
         page.wait_for_timeout(1000)
-        assert held
         expect(page.get_by_role("button", name="Save all settings")).not_to_be_visible()
         expect(page.get_by_label("Voice: speed")).to_have_count(0)
         for one in held:

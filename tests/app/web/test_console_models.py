@@ -113,7 +113,7 @@ def test_a_model_is_quantized_before_ones_eyes(browser: Browser, small: Path, tm
             with _held(small / RUNS / "tried", 3):
                 here.page.get_by_role("img", name=re.compile("Falling lines")).wait_for()
                 expect(here.page.get_by_role("button", name="Stop this work")).to_be_visible()
-                assert here.page.get_by_role("table", name=re.compile("finished blocks")).count() == 1
+                expect(here.page.get_by_role("table", name=re.compile("finished blocks"))).to_have_count(1)
                 assert here.violations() == []
         # Whoever looks away and comes back finds it going on, or done.
         with visit(browser, address, "dark") as here:
