@@ -130,7 +130,9 @@ class OwnNetwork(httpx2.AsyncBaseTransport):
         self._key = connection.key
         # Without https there is nothing to verify, and loading the system's certificates takes a while.
         trusted = _trusting(connection.certificates) if connection.address.startswith("https:") else False
-        self._below = httpx2.AsyncHTTPTransport(verify=trusted, trust_env=False)
+        # A connection that the server is just closing is not for the next request.
+        once = httpx2.Limits(max_keepalive_connections=0)
+        self._below = httpx2.AsyncHTTPTransport(verify=trusted, trust_env=False, limits=once)
 
     async def handle_async_request(self, request: httpx2.Request) -> httpx2.Response:
         """As `AsyncBaseTransport`. Errors: ServerError where the host leads out of the network."""

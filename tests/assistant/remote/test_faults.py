@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import threading
+import time
 from http.server import BaseHTTPRequestHandler
 
 import pytest
@@ -149,7 +150,11 @@ def test_stop_lets_go_at_once_and_closes_the_connection(after: tuple[str, ...]) 
 
 def test_turns_that_are_too_many_for_the_server_are_left_out() -> None:
     def small(handler: BaseHTTPRequestHandler) -> None:
-        (status(400) if len(server.requests[-1].body["messages"]) > 1 else says("A book."))(handler)
+        if len(server.requests[-1].body["messages"]) > 1:
+            status(400)(handler)
+            time.sleep(0.5)  # and then it closes the connection, which it has not announced
+        else:
+            says("A book.")(handler)
 
     with stub(small) as server:
         assert asked(server, [("What is it?", "A thing.")]) == ["A book."]
