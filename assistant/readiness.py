@@ -10,6 +10,7 @@ import os
 import shutil
 import subprocess
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -133,8 +134,11 @@ def missing_groups(names: Sequence[str]) -> list[str]:
 def _camera_here(camera: str) -> bool | None:
     if not camera or "://" in camera:
         return None
-    path = Path(f"/dev/video{camera}") if camera.isdecimal() else Path(camera).expanduser()
-    return True if path.exists() else False if "/" in str(path) else None
+    path = Path(f"/dev/video{camera}" if camera.isdecimal() else camera)
+    with suppress(OSError, RuntimeError):  # too long a name, nobody's home: then there is no such file
+        if path.expanduser().exists():
+            return True
+    return False if "/" in str(path) else None
 
 
 def _version(package: str) -> str:

@@ -100,7 +100,14 @@ def find_source(word: str) -> Source:
         return Device(f"/dev/video{int(word)}")
     if word.startswith("/dev/"):
         return Device(word)
-    path = Path(word).expanduser()
+    path = _existing(word)
+    if path is None:
+        if "/" not in word:
+            return Device(word)
+        raise CameraError(
+            f"{word}: there is no such file or folder. Check the name.",
+            "I cannot find the file that stands in for the camera. Check its name.",
+        )
     if path.is_dir():
         files = sorted(each for each in path.iterdir() if each.suffix.lower() in PICTURES)
         if not files:
@@ -109,14 +116,15 @@ def find_source(word: str) -> Source:
                 "The folder that stands in for the camera holds no pictures. Put some there.",
             )
         return Pictures(tuple(files))
-    if path.is_file():
-        return Pictures((path,)) if path.suffix.lower() in PICTURES else Film(path)
-    if "/" in word:
-        raise CameraError(
-            f"{path}: there is no such file or folder. Check the name.",
-            "I cannot find the file that stands in for the camera. Check its name.",
-        )
-    return Device(word)
+    return Pictures((path,)) if path.suffix.lower() in PICTURES else Film(path)
+
+
+def _existing(word: str) -> Path | None:
+    """The file or folder of this name, if there is one."""
+    with contextlib.suppress(OSError, RuntimeError):  # too long a name, nobody's home
+        path = Path(word).expanduser()
+        return path if path.is_dir() or path.is_file() else None
+    return None
 
 
 def _address(word: str) -> Source:

@@ -87,6 +87,7 @@ def test_the_facts_of_this_machine(tmp_path: Path) -> None:
     ("camera", "here", "wanted"),
     [
         ("photo.jpg", True, False), ("~/photo.jpg", True, False), ("sub/gone.jpg", False, True), ("C920", None, True),
+        ("~nobody-here/photo.jpg", False, True), ("long" * 100, None, True),
         ("rtsp://192.168.1.9/", None, False), ("", None, False),
     ],
 )  # fmt: skip

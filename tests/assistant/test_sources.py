@@ -23,6 +23,7 @@ def test_words_for_devices() -> None:
     assert find_source(" 2 ") == Device("/dev/video2")
     assert find_source("/dev/video2") == Device("/dev/video2")
     assert find_source("logitech") == Device("logitech")
+    assert find_source("a" * 300) == Device("a" * 300)
 
 
 def test_words_for_files(tmp_path: Path) -> None:
@@ -36,7 +37,18 @@ def test_words_for_files(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "word", ["", "  ", "ftp://host/x", "http://", "http://host:port/", "file:///etc/passwd", "/no/such"]
+    "word",
+    [
+        "",
+        "  ",
+        "ftp://host/x",
+        "http://",
+        "http://host:port/",
+        "file:///etc/passwd",
+        "/no/such",
+        "~nobody-here/a.jpg",
+        "/" + "a" * 300,
+    ],
 )
 def test_what_can_never_be_a_camera_is_refused_aloud(word: str) -> None:
     with pytest.raises(CameraError) as caught:
