@@ -89,7 +89,7 @@ def _held(out: Path, blocks: int) -> Iterator[None]:
     while not manifest.exists() or len(json.loads(manifest.read_text())["parts"]) < blocks:
         assert time.monotonic() < until, "it does not begin"
         time.sleep(0.05)
-    (process,) = (one for one in psutil.process_iter() if str(out) in one.cmdline())
+    (process,) = (one for one in psutil.process_iter(["cmdline"]) if str(out) in (one.info["cmdline"] or ()))
     process.suspend()
     try:
         yield
