@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING
 from app import settings
 from app.engines import open_connection
 from assistant.errors import SettingsError
-from assistant.preferences import Preferences
+from assistant.settings.preferences import Preferences
 from models.store import Store
 
 if TYPE_CHECKING:
-    from assistant.doctor import Diagnosis
-    from assistant.remote.health import Health
+    from assistant.checkup.doctor import Diagnosis
+    from assistant.engines.remote.health import Health
 
 
 def checkup(places: settings.Settings, profile: str | None = None) -> Diagnosis:
@@ -22,9 +22,9 @@ def checkup(places: settings.Settings, profile: str | None = None) -> Diagnosis:
 
     Errors: CatalogueError when there is no such profile.
     """
-    from assistant.advice import advise
-    from assistant.doctor import diagnose, look
-    from assistant.readiness import surroundings
+    from assistant.checkup.advice import advise
+    from assistant.checkup.doctor import diagnose, look
+    from assistant.checkup.readiness import surroundings
     from models.four_bits import four_bit_folder
 
     chosen, problem = Preferences(), ""
@@ -38,7 +38,7 @@ def checkup(places: settings.Settings, profile: str | None = None) -> Diagnosis:
     except SettingsError as error:
         connection, problem = None, str(error)
     if connection is not None:
-        from assistant.remote.health import examine
+        from assistant.engines.remote.health import examine
 
         elsewhere = examine(connection)
     profile = profile or chosen.profile

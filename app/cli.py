@@ -18,8 +18,8 @@ from typing import NoReturn
 from app.commands import ask, doctor, listen, service, settings, setup, talk, trial, web
 from app.commands import models as models_command
 from app.terminal import complain
+from assistant.checkup.privacy import DiscreetFormatter
 from assistant.errors import AssistantError
-from assistant.privacy import DiscreetFormatter
 from models.errors import ModelError
 from models.fetch import hub_offline
 

@@ -9,9 +9,9 @@ from models.store import Store
 
 if TYPE_CHECKING:
     from app.settings import Settings
-    from assistant.preferences import Preferences
-    from assistant.profiles import Engines
-    from assistant.remote.client import Connection
+    from assistant.engines.opening import Engines
+    from assistant.engines.remote.client import Connection
+    from assistant.settings.preferences import Preferences
 
 
 def open_engines(places: Settings, preferences: Preferences, steady: bool = False) -> Engines:
@@ -19,7 +19,7 @@ def open_engines(places: Settings, preferences: Preferences, steady: bool = Fals
 
     `steady` as of `Engines`. Errors: SettingsError where another machine is to be asked and something for it is missing or unsafe.
     """
-    from assistant.profiles import Engines
+    from assistant.engines.opening import Engines
 
     model = Path(preferences.picture_model).expanduser() if preferences.picture_model else None
     return Engines(
@@ -39,7 +39,7 @@ def open_connection(preferences: Preferences) -> Connection | None:
     """
     if preferences.server.engine == "local":
         return None
-    from assistant.remote.client import chosen
+    from assistant.engines.remote.client import chosen
 
     return chosen(preferences.server)
 

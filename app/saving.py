@@ -10,8 +10,8 @@ from typing import BinaryIO
 import platformdirs
 from PIL import Image
 
-from assistant.ask import Seen
 from assistant.errors import OutputError
+from assistant.mind.answering.asking import Seen
 
 
 def folder() -> Path:

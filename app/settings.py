@@ -1,6 +1,6 @@
 """The settings of this machine and user: where they lie, read once at the edge; everything behind gets them as values.
 
-What may be chosen, and within which bounds, stands in `assistant/preferences.py`.
+What may be chosen, and within which bounds, stands in `assistant/settings/preferences.py`.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ import platformdirs
 
 from app.files import replace_text
 from assistant.errors import SettingsError
-from assistant.preferences import Preferences, Problem, Value, check, choices, from_text
+from assistant.settings.preferences import Preferences, Problem, Value, check, choices, from_text
 
 STORE_VARIABLE = "RPIQ_ASSISTANT_MODELS"
 FILE_VARIABLE = "RPIQ_ASSISTANT_SETTINGS"

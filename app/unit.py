@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from assistant.preferences import Preferences
+from assistant.settings.preferences import Preferences
 
 NAME = "rpiq-assistant"
 

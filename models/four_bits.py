@@ -115,9 +115,9 @@ def _quantize(
     calibration: str,
     report: Callable[[Progress], None] | None,
 ) -> None:
-    from rpiq.calibration import calibration_file
-    from rpiq.pipeline import quantize
-    from rpiq.plugins import load_architectures
+    from rpiq.architectures.plugins import load_architectures
+    from rpiq.calibration.text import calibration_file
+    from rpiq.run.pipeline import quantize
 
     load_architectures()
     file = calibration_file(calibration)

@@ -9,45 +9,45 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from rpiq.calibration import Calibration, calibration_file, read_calibration
+    from rpiq.calibration.text import Calibration, calibration_file, read_calibration
     from rpiq.config import QuantizationConfig, Scheme
-    from rpiq.decoding import Decoder, Sampling, generate
     from rpiq.errors import RpiqError
-    from rpiq.gptq import GptqResult, gptq, rtn
-    from rpiq.grid import Grid, dequantize, fit_grid
-    from rpiq.hessian import Hessian
-    from rpiq.loading import load
-    from rpiq.pipeline import quantize, rehearse
-    from rpiq.refine import RefineResult, refine
-    from rpiq.refine_paper import PaperResult, refine_paper
-    from rpiq.result import Progress, Report
+    from rpiq.run.pipeline import quantize, rehearse
+    from rpiq.run.result import Progress, Report
+    from rpiq.runtime.decoding import Decoder, Sampling, generate
+    from rpiq.runtime.loading import load
+    from rpiq.solvers.gptq import GptqResult, gptq, rtn
+    from rpiq.solvers.grid import Grid, dequantize, fit_grid
+    from rpiq.solvers.hessian import Hessian
+    from rpiq.solvers.refine import RefineResult, refine
+    from rpiq.solvers.refine_paper import PaperResult, refine_paper
 
 _HOMES = {
-    "Calibration": "calibration",
-    "Decoder": "decoding",
-    "GptqResult": "gptq",
-    "Grid": "grid",
-    "Hessian": "hessian",
-    "PaperResult": "refine_paper",
-    "Progress": "result",
+    "Calibration": "calibration.text",
+    "Decoder": "runtime.decoding",
+    "GptqResult": "solvers.gptq",
+    "Grid": "solvers.grid",
+    "Hessian": "solvers.hessian",
+    "PaperResult": "solvers.refine_paper",
+    "Progress": "run.result",
     "QuantizationConfig": "config",
-    "RefineResult": "refine",
-    "Report": "result",
+    "RefineResult": "solvers.refine",
+    "Report": "run.result",
     "RpiqError": "errors",
-    "Sampling": "decoding",
+    "Sampling": "runtime.decoding",
     "Scheme": "config",
-    "calibration_file": "calibration",
-    "dequantize": "grid",
-    "fit_grid": "grid",
-    "generate": "decoding",
-    "gptq": "gptq",
-    "load": "loading",
-    "quantize": "pipeline",
-    "read_calibration": "calibration",
-    "refine": "refine",
-    "refine_paper": "refine_paper",
-    "rehearse": "pipeline",
-    "rtn": "gptq",
+    "calibration_file": "calibration.text",
+    "dequantize": "solvers.grid",
+    "fit_grid": "solvers.grid",
+    "generate": "runtime.decoding",
+    "gptq": "solvers.gptq",
+    "load": "runtime.loading",
+    "quantize": "run.pipeline",
+    "read_calibration": "calibration.text",
+    "refine": "solvers.refine",
+    "refine_paper": "solvers.refine_paper",
+    "rehearse": "run.pipeline",
+    "rtn": "solvers.gptq",
 }
 
 __all__ = [

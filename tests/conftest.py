@@ -14,11 +14,11 @@ from pathlib import Path
 import pytest
 
 from app import settings
-from assistant.sound import look_again
-from assistant.sounddevices import has_server
+from assistant.devices.sound_devices import has_server
+from assistant.sound.samples import look_again
 from models.errors import ModelError
 from models.store import Store
-from tests.assistant import pulse as virtual
+from tests.assistant.devices import pulse as virtual
 
 SHARED_VARIABLE = "RPIQ_ASSISTANT_SHARED"
 

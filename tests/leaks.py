@@ -7,7 +7,7 @@ import logging
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 
-from assistant.privacy import DiscreetFormatter
+from assistant.checkup.privacy import DiscreetFormatter
 
 
 @contextmanager

@@ -10,7 +10,8 @@ from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).parents[1]
+from tests.paths import ROOT
+
 ROOMS = ("app", "assistant", "models", "rpiq")
 """Each may import itself and those to its right."""
 OUTSIDE = ("scripts", "tests")
@@ -54,16 +55,23 @@ def test_only_fetching_knows_the_hub() -> None:
 def test_only_the_models_elsewhere_know_a_client() -> None:
     clients = {"openai", "httpx2", "httpx"}
     users = {path.relative_to(ROOT).as_posix() for path in files() if clients & set(imported(path))}
-    assert users == {"assistant/remote/client.py", "assistant/remote/eye.py", "assistant/remote/judge.py"}
+    assert users == {
+        "assistant/engines/remote/client.py",
+        "assistant/engines/remote/eye.py",
+        "assistant/engines/remote/judge.py",
+    }
 
 
 def test_nothing_that_is_not_asked_for_loads_them() -> None:
-    script = "import sys, app.cli, app.engines, assistant.ask, assistant.doctor; sys.exit('openai' in sys.modules)"
+    names = "sys, app.cli, app.engines, assistant.mind.answering.asking, assistant.checkup.doctor"
+    script = f"import {names}; sys.exit('openai' in sys.modules)"
     subprocess.run([sys.executable, "-c", script], check=True, cwd=ROOT, timeout=300)
 
 
 def test_who_is_asked_elsewhere_needs_no_torch_here() -> None:
-    script = "import sys, assistant.remote.eye, assistant.remote.judge; sys.exit('torch' in sys.modules)"
+    script = (
+        "import sys, assistant.engines.remote.eye, assistant.engines.remote.judge; sys.exit('torch' in sys.modules)"
+    )
     subprocess.run([sys.executable, "-c", script], check=True, cwd=ROOT, timeout=300)
 
 

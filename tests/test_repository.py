@@ -10,7 +10,8 @@ from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).parents[1]
+from tests.paths import ROOT
+
 SCRIPTS = [ROOT / name for name in ("scripts/demo", "scripts/test", "scripts/check", ".ci/run")]
 
 

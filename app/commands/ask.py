@@ -13,14 +13,14 @@ from typing import TYPE_CHECKING, Any
 from app import settings
 from app.engines import open_engines
 from app.terminal import complain, say, say_json, write_json
-from assistant.preferences import FASTEST, SLOWEST, Preferences
+from assistant.settings.preferences import FASTEST, SLOWEST, Preferences
 
 if TYPE_CHECKING:
     from app.commands import Subparsers
-    from assistant.ask import Outcome, Seen
-    from assistant.gate import Quality
-    from assistant.profiles import Engines
-    from assistant.sound import Sound
+    from assistant.engines.opening import Engines
+    from assistant.mind.answering.asking import Outcome, Seen
+    from assistant.picture.gate import Quality
+    from assistant.sound.samples import Sound
 
 
 def register(subparsers: Subparsers) -> None:
@@ -68,7 +68,7 @@ def register(subparsers: Subparsers) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Answer every question; exit status 0 also when the answer is that nothing fits."""
-    from assistant.privacy import forbid_memory_dumps
+    from assistant.checkup.privacy import forbid_memory_dumps
 
     places = settings.read(arguments.settings)
     preferences = _preferences(arguments, settings.load(places.file))
@@ -84,7 +84,7 @@ def run(arguments: argparse.Namespace) -> int:
         spoken += _speak(outcome.speech, silent=arguments.silent)
         records.append(_record(outcome, engines))
     if arguments.out:
-        from assistant.sound import write_wav
+        from assistant.sound.samples import write_wav
 
         write_wav(arguments.out, spoken)
         if not to_terminal:
@@ -115,10 +115,10 @@ def _preferences(arguments: argparse.Namespace, chosen: Preferences) -> Preferen
 
 def _outcomes(arguments: argparse.Namespace, engines: Engines, speed: float) -> Iterator[Outcome]:
     """Files are opened before any model, so that a wrong one is refused at once."""
-    from assistant.ask import ask_aloud, ask_in_writing, look
-    from assistant.eyes import load_photo
-    from assistant.mind.question import understand
-    from assistant.sound import load_sound
+    from assistant.mind.answering.asking import ask_aloud, ask_in_writing, look
+    from assistant.mind.understanding.question import understand
+    from assistant.picture.photo import load_photo
+    from assistant.sound.samples import load_sound
 
     for target in (arguments.out, arguments.json):
         if target and str(target) != "-":
@@ -202,7 +202,7 @@ def _quality(quality: Quality) -> dict[str, Any]:
 def _speak(speech: Iterator[Sound], silent: bool) -> Sequence[Sound]:
     """Play the sentences while the next ones are made, if there is a loudspeaker; returns them all."""
     from assistant.errors import EngineError
-    from assistant.sound import has_output, play
+    from assistant.sound.samples import has_output, play
 
     if silent or not has_output():
         return list(speech)

@@ -26,7 +26,7 @@ def register(subparsers: Subparsers) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Exit status 0 when `ask` can work, 1 when something it needs is missing."""
-    from assistant.doctor import as_text
+    from assistant.checkup.doctor import as_text
 
     diagnosis = checkup(settings.read(arguments.settings), arguments.profile)
     if arguments.json:

@@ -18,12 +18,12 @@ from assistant.errors import SettingsError
 
 if TYPE_CHECKING:
     from app.commands import Subparsers
-    from assistant.events import Event
-    from assistant.ports import Camera
-    from assistant.preferences import Preferences
-    from assistant.profiles import Engines
-    from assistant.simulation import Noted
-    from assistant.triggers import Trigger
+    from assistant.conversation.simulation.simulator import Noted
+    from assistant.devices.triggers.trigger import Trigger
+    from assistant.engines.opening import Engines
+    from assistant.ports.events import Event
+    from assistant.ports.world import Camera
+    from assistant.settings.preferences import Preferences
 
 ALREADY_RUNNING = 3
 """Exit status of a second one beside it; the service is not started again after it (`app/unit.py`)."""
@@ -69,7 +69,7 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def _run(arguments: argparse.Namespace) -> int:
-    from assistant.privacy import forbid_memory_dumps
+    from assistant.checkup.privacy import forbid_memory_dumps
 
     places = settings.read(arguments.settings)
     chosen = _Chosen(places.file, arguments.camera)
@@ -129,8 +129,8 @@ def _with_camera(preferences: Preferences, camera: str) -> Preferences:
 def _say_plainly(text: str) -> None:
     """With the voice that needs no model, if there is one and a loudspeaker."""
     from assistant.errors import EngineError
-    from assistant.sound import play
-    from assistant.voice import EspeakSpeaker
+    from assistant.sound.samples import play
+    from assistant.sound.speaking.voice import EspeakSpeaker
 
     try:
         for sound in EspeakSpeaker().speak(text, 1.0):
@@ -144,9 +144,9 @@ def _converse(
 ) -> Preferences | None:
     """Until the user ends it, which gives None, or other devices or engines are wanted."""
     from app.saving import save
-    from assistant.conversation import Conversation, Outside
-    from assistant.listener import Listener
-    from assistant.soundcard import SoundCard
+    from assistant.conversation.running import Conversation, Outside
+    from assistant.devices.soundcard import SoundCard
+    from assistant.sound.hearing.listener import Listener
 
     events: SimpleQueue[Event] = SimpleQueue()
     listener = Listener.chosen(preferences.listening)
@@ -167,10 +167,10 @@ def _converse(
 
 @contextlib.contextmanager
 def _camera(source: str, report: Callable[[Event], None]) -> Iterator[Camera]:
-    from assistant.camera import open_camera
-    from assistant.conversation import NoCamera
+    from assistant.conversation.running import NoCamera
+    from assistant.devices.camera import open_camera
     from assistant.errors import CameraError
-    from assistant.events import DeviceLost
+    from assistant.ports.events import DeviceLost
 
     if not source:
         yield NoCamera()
@@ -199,12 +199,12 @@ def _start_triggers(
 
     Errors: AlreadyRunningError.
     """
+    from assistant.devices.triggers.keyboard import Keyboard
+    from assistant.devices.triggers.loopback import Loopback
+    from assistant.devices.triggers.pedal import Pedal
+    from assistant.devices.triggers.talk_socket import TalkSocket
     from assistant.errors import AlreadyRunningError, AssistantError
-    from assistant.events import Trouble
-    from assistant.triggers.keyboard import Keyboard
-    from assistant.triggers.loopback import Loopback
-    from assistant.triggers.pedal import Pedal
-    from assistant.triggers.talk_socket import TalkSocket
+    from assistant.ports.events import Trouble
 
     def trouble(error: AssistantError) -> None:
         complain(f"assistant: {error}")
@@ -232,9 +232,9 @@ def _start_triggers(
 
 def _simulate(arguments: argparse.Namespace, places: settings.Settings, preferences: Preferences) -> int:
     """Exit status 1 when something that the script expects is not said."""
-    from assistant.conversation import voice
-    from assistant.script import Player, read_script
-    from assistant.simulation import Simulation
+    from assistant.conversation.running import voice
+    from assistant.conversation.simulation.script import Player, read_script
+    from assistant.conversation.simulation.simulator import Simulation
 
     lines = read_script(arguments.simulate)
     engines = open_engines(places, preferences, steady=True)

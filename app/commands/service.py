@@ -206,7 +206,7 @@ def _linger(command: tuple[str, ...], user: str) -> None:
 
 def _name_groups(user: str) -> None:
     """At power-on nobody sits at the machine, and then Linux lends devices to the members of their groups alone."""
-    from assistant.readiness import missing_groups
+    from assistant.checkup.readiness import missing_groups
 
     missing = missing_groups(("audio", "video"))
     if missing:

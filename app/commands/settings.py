@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from app import settings
 from app.terminal import say, say_json
 from assistant.errors import OutputError, SettingsError
-from assistant.preferences import choices
+from assistant.settings.preferences import choices
 
 if TYPE_CHECKING:
     from app.commands import Subparsers

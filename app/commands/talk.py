@@ -40,7 +40,7 @@ def register(subparsers: Subparsers) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Errors: TriggerError when no assistant runs or it refuses."""
-    from assistant.triggers.talk_socket import tell
+    from assistant.devices.triggers.talk_socket import tell
 
     reply = dict(tell(settings.read().socket, " ".join([arguments.order, *arguments.text])))
     if arguments.json:

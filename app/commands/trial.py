@@ -15,9 +15,9 @@ from app.terminal import say, say_line
 
 if TYPE_CHECKING:
     from app.commands import Subparsers
-    from assistant.preferences import Preferences
-    from assistant.sound import Sound
-    from assistant.trials import Finding, Level, View
+    from assistant.checkup.trials import Finding, Level, View
+    from assistant.settings.preferences import Preferences
+    from assistant.sound.samples import Sound
 
 
 def register(subparsers: Subparsers) -> None:
@@ -51,9 +51,9 @@ def register(subparsers: Subparsers) -> None:
 
 def try_voice(arguments: argparse.Namespace) -> int:
     """Errors: as those of the engine and the loudspeaker."""
-    from assistant import trials
-    from assistant.pronounce import as_spoken
-    from assistant.sound import wav_of
+    from assistant.checkup import trials
+    from assistant.sound.samples import wav_of
+    from assistant.sound.speaking.pronounce import as_spoken
 
     places, chosen = _chosen(arguments)
     voice = replace(chosen.voice, kind=arguments.voice or chosen.voice.kind)
@@ -68,7 +68,7 @@ def try_voice(arguments: argparse.Namespace) -> int:
 
 def try_loudspeaker(arguments: argparse.Namespace) -> int:
     """Two notes and two more. Errors: EngineError."""
-    from assistant.earcons import earcon
+    from assistant.sound.earcons import earcon
 
     _, chosen = _chosen(arguments)
     notes = iter([earcon("listening", 22_050), earcon("listening", 22_050)])
@@ -76,7 +76,7 @@ def try_loudspeaker(arguments: argparse.Namespace) -> int:
 
 
 def _play(arguments: argparse.Namespace, sounds: Iterator[Sound], chosen: Preferences, words: str) -> int:
-    from assistant import trials
+    from assistant.checkup import trials
 
     trials.say(sounds, chosen.devices.loudspeaker)
     return _tell(arguments, iter([trials.Finding(True, words)]))
@@ -84,7 +84,7 @@ def _play(arguments: argparse.Namespace, sounds: Iterator[Sound], chosen: Prefer
 
 def try_microphone(arguments: argparse.Namespace) -> int:
     """Status 1 when it does not hear well. Errors: EngineError."""
-    from assistant import trials
+    from assistant.checkup import trials
 
     _, chosen = _chosen(arguments)
     return _tell(arguments, trials.hear(chosen.devices.microphone, arguments.seconds or trials.SECONDS))
@@ -92,8 +92,8 @@ def try_microphone(arguments: argparse.Namespace) -> int:
 
 def try_wake_word(arguments: argparse.Namespace) -> int:
     """Status 1 when it was not heard. Errors: EngineError."""
-    from assistant import trials
-    from assistant.wakeword import SENSITIVITIES
+    from assistant.checkup import trials
+    from assistant.sound.hearing.wakeword import SENSITIVITIES
 
     _, chosen = _chosen(arguments)
     listening = chosen.listening
@@ -108,14 +108,14 @@ def try_wake_word(arguments: argparse.Namespace) -> int:
 
 def try_camera(arguments: argparse.Namespace) -> int:
     """Status 1 when its last picture could not be used. Errors: CameraError."""
-    from assistant import trials
+    from assistant.checkup import trials
 
     _, chosen = _chosen(arguments)
     return _tell(arguments, trials.see(chosen.devices.camera, arguments.seconds or trials.SEEING_SECONDS))
 
 
 def _tell(arguments: argparse.Namespace, found: Iterator[Level | View | Finding]) -> int:
-    from assistant.trials import Finding, Level
+    from assistant.checkup.trials import Finding, Level
 
     status = 0
     for one in found:

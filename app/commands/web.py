@@ -16,9 +16,9 @@ from assistant.errors import SettingsError
 
 if TYPE_CHECKING:
     from app.commands import Subparsers
-    from app.web.access import Rules
-    from app.web.certificate import Certificate
-    from app.web.credentials import Credentials
+    from app.web.door.access import Rules
+    from app.web.door.certificate import Certificate
+    from app.web.door.credentials import Credentials
 
 PORT = 8017
 LOOPBACK = ("127.0.0.1", "::1")
@@ -57,7 +57,7 @@ def register(subparsers: Subparsers) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Serves until Ctrl-C."""
-    from app.web.credentials import Credentials
+    from app.web.door.credentials import Credentials
 
     places = settings.read(arguments.settings)
     credentials = Credentials(places.state)
@@ -88,12 +88,12 @@ def _serve(arguments: argparse.Namespace, places: settings.Settings, credentials
     with private_folder():  # before Gradio is imported
         import uvicorn
 
-        from app.web.access import Access
-        from app.web.connections import configuration, listen, serve
         from app.web.console.mount import mount
+        from app.web.door.access import Access
+        from app.web.door.connections import configuration, listen, serve
         from app.web.server import create_app
-        from app.web.service import Service
-        from assistant.privacy import forbid_memory_dumps
+        from app.web.visitors.service import Service
+        from assistant.checkup.privacy import forbid_memory_dumps
 
         forbid_memory_dumps()
         plan = _plan(arguments, places)
@@ -110,11 +110,11 @@ def _serve(arguments: argparse.Namespace, places: settings.Settings, credentials
 
 
 def _plan(arguments: argparse.Namespace, places: settings.Settings) -> _Plan:
-    from app.web.access import Rules
-    from app.web.certificate import certificate
-    from app.web.hosts import LOOPBACK as OWN
-    from app.web.hosts import machine_addresses, machine_names
-    from app.web.limits import is_loopback
+    from app.web.door.access import Rules
+    from app.web.door.certificate import certificate
+    from app.web.door.hosts import LOOPBACK as OWN
+    from app.web.door.hosts import machine_addresses, machine_names
+    from app.web.door.limits import is_loopback
 
     host = "127.0.0.1" if arguments.host == "localhost" else arguments.host
     if not 0 <= arguments.port <= 65535:
@@ -137,7 +137,7 @@ def _tell(plan: _Plan, port: int, by_code: bool) -> None:
     scheme = "https" if plan.certificate else "http"
     hosts = plan.hosts
     if plan.hosts == EVERYWHERE:
-        from app.web.hosts import machine_addresses, machine_names
+        from app.web.door.hosts import machine_addresses, machine_names
 
         hosts = (
             machine_names()[-1],
@@ -164,7 +164,7 @@ def _show_code(code: str) -> None:
 
 def _password() -> str:
     """Asked twice without showing it, or the first line of a pipe."""
-    from app.web.credentials import CredentialError
+    from app.web.door.credentials import CredentialError
 
     if not sys.stdin.isatty():
         return sys.stdin.readline(10_000).rstrip("\r\n")

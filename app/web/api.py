@@ -16,17 +16,17 @@ from fastapi import APIRouter, Depends, File, Form, Request, Response, UploadFil
 from fastapi.responses import JSONResponse, StreamingResponse
 from pydantic import BaseModel, Field
 
-from app.web.access import current
-from app.web.failures import failure
-from app.web.line import DroppedError, Place
-from app.web.service import Service
-from app.web.sessions import Session
-from app.web.uploads import MOST_AUDIO_BYTES, MOST_FRAME_BYTES, picture_of, read_small, recording_of, typed
+from app.web.door.access import current
+from app.web.door.failures import failure
+from app.web.visitors.line import DroppedError, Place
+from app.web.visitors.service import Service
+from app.web.visitors.sessions import Session
+from app.web.visitors.uploads import MOST_AUDIO_BYTES, MOST_FRAME_BYTES, picture_of, read_small, recording_of, typed
+from assistant.conversation.exchange import Exchange, Heard, Piece, Reply, Sentence
 from assistant.errors import AssistantError, EngineError
-from assistant.exchange import Exchange, Heard, Piece, Reply, Sentence
-from assistant.mind.question import LONGEST_QUESTION
-from assistant.preferences import FASTEST, SLOWEST
-from assistant.sound import wav_of
+from assistant.mind.understanding.question import LONGEST_QUESTION
+from assistant.settings.preferences import FASTEST, SLOWEST
+from assistant.sound.samples import wav_of
 from models.errors import ModelError
 
 MOST_SPOKEN = 1000

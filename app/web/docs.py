@@ -11,7 +11,7 @@ from typing import Any
 from fastapi import FastAPI
 from fastapi.responses import HTMLResponse
 
-from app.web.pages import page
+from app.web.door.pages import page
 
 _CODE = re.compile("`([^`]*)`")
 

@@ -14,13 +14,14 @@ from fastapi.responses import FileResponse, Response
 from fastapi.staticfiles import StaticFiles
 from starlette.formparsers import MultiPartParser
 
-from app.web import api, failures, login
-from app.web.access import Access, spoken_code
-from app.web.credentials import Credentials
+from app.web import api
 from app.web.docs import docs_page
-from app.web.guard import Guard
-from app.web.service import Service
-from app.web.uploads import MOST_BYTES
+from app.web.door import failures, login
+from app.web.door.access import Access, spoken_code
+from app.web.door.credentials import Credentials
+from app.web.door.guard import Guard
+from app.web.visitors.service import Service
+from app.web.visitors.uploads import MOST_BYTES
 from assistant.errors import AssistantError
 from models.errors import ModelError
 

@@ -1,1 +1,1 @@
-"""From a question and what was read to an answer that stands on the page."""
+"""From words and a page to an answer that stands on the page: `understanding`, then `finding`, then `answering`."""

@@ -15,8 +15,8 @@ from torch import Tensor
 
 from models.cogvlm2.configuration import CogVLM2Config
 from models.errors import Corrupt, Unsuitable
-from rpiq.checkpoint import read
 from rpiq.errors import CheckpointError
+from rpiq.formats.checkpoint import read
 
 COMPUTED = r"self_attn\.rotary_emb\.inv_freq$"
 """Tensors of the published checkpoint that are computed here instead of read."""

@@ -1,8 +1,8 @@
 """How much memory CogVLM2 takes, step by step, from its configuration alone: to look, to answer, and to be quantized.
 
 Weights are counted from the model built without memory; activations follow from how `vision.py`, `language.py` and
-`rpiq/linear.py` compute, as the most that is alive at once. Not counted: the process itself, what CUDA and its allocator keep
-for themselves, scratch space inside of a kernel. `scripts/cogvlm2_memory` prints the plan and checks it on blocks of full size.
+`rpiq/runtime/linear.py` compute, as the most that is alive at once. Not counted: the process itself, what CUDA and its allocator keep
+for themselves, scratch space inside of a kernel. `scripts/bench/cogvlm2_memory` prints the plan and checks it on blocks of full size.
 """
 
 from __future__ import annotations
@@ -16,8 +16,8 @@ from torch import nn
 
 from models.cogvlm2.configuration import CogVLM2Config
 from models.cogvlm2.modeling import CogVLM2ForConditionalGeneration
-from rpiq import kernels
-from rpiq.linear import CPU_KERNEL_ROWS, CPU_PIECE, CUDA_KERNEL_ROWS
+from rpiq.runtime import kernels
+from rpiq.runtime.linear import CPU_KERNEL_ROWS, CPU_PIECE, CUDA_KERNEL_ROWS
 
 Size = tuple[int, int]
 """Outputs and inputs of a Linear."""
@@ -40,7 +40,7 @@ _MAKING_DENSE = 4
 _PAIR = 4
 """Bytes of the scale and offset that the kernels want for each group."""
 _SOLVER = 4
-"""Matrices of a weight's size, in float32, that GPTQ and the objective hold at once, as in `rpiq/budget.py`."""
+"""Matrices of a weight's size, in float32, that GPTQ and the objective hold at once, as in `rpiq/run/budget.py`."""
 
 
 @dataclass(frozen=True)

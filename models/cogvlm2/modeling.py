@@ -20,8 +20,8 @@ from models.cogvlm2.configuration import CogVLM2Config
 from models.cogvlm2.language import CogVLM2DecoderLayer, RMSNorm, Routing, rotary_tables
 from models.cogvlm2.vision import CogVLM2Vision
 from models.errors import PromptError
-from rpiq.gguf_source import no_progress_bars
-from rpiq.plugins import Stack
+from rpiq.architectures.plugins import Stack
+from rpiq.formats.gguf_source import no_progress_bars
 
 
 class CogVLM2Model(nn.Module):

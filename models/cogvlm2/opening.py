@@ -12,7 +12,7 @@ import torch
 
 from models.cogvlm2 import folder as folders
 from models.cogvlm2.modeling import CogVLM2ForConditionalGeneration, greedy
-from rpiq.loading import load
+from rpiq.runtime.loading import load
 
 
 def open_model(
@@ -25,7 +25,7 @@ def open_model(
     """The model in `folder`, ready to answer on `device`; `dtype`: of the computation, the model's own if left out.
 
     With `low_memory` the vision tower, the vision experts and the table of embeddings stay in the files of `folder` and are
-    read, one Linear at a time, while a picture is looked at (`rpiq/lending.py`). Answers are the same; looking takes longer by
+    read, one Linear at a time, while a picture is looked at (`rpiq/runtime/lending.py`). Answers are the same; looking takes longer by
     the time of reading, and answering does not. With `host_embeddings` only the table of embeddings, 1 GB in the 19B, stays there.
     What all this takes: `memory.py`.
 

@@ -14,9 +14,9 @@ import torch
 from transformers import AutoProcessor, BatchFeature, PreTrainedModel, ProcessorMixin
 from transformers.models.auto.processing_auto import PROCESSOR_MAPPING
 
-from rpiq.blocks import open_config
+from rpiq.architectures.blocks import open_config
+from rpiq.calibration.questions import INSTRUCTION
 from rpiq.errors import ArchitectureError, CheckpointError
-from rpiq.evaluate.questions import INSTRUCTION
 
 if TYPE_CHECKING:
     from PIL.Image import Image

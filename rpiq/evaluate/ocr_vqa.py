@@ -1,6 +1,6 @@
 """OCR-VQA with the protocol of the RPIQ paper's table 2: how many answers about book covers are right, by category.
 
-The questions: `rpiq/evaluate/questions.py`; when an answer is right: `rpiq/evaluate/matching.py`; the model:
+The questions: `rpiq/calibration/questions.py`; when an answer is right: `rpiq/evaluate/matching.py`; the model:
 `rpiq/evaluate/answering.py`.
 """
 
@@ -9,12 +9,12 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+from rpiq.calibration.picture_files import open_picture
+from rpiq.calibration.questions import Question
 from rpiq.errors import EvaluationError
 from rpiq.evaluate.answer_file import AnswerFile
 from rpiq.evaluate.answering import Answerer
 from rpiq.evaluate.matching import Match, match
-from rpiq.evaluate.questions import Question
-from rpiq.pictures import open_picture
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,7 @@ from torch import Tensor
 from torch.nn.functional import cross_entropy
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
-from rpiq.calibration import prefix_ids
+from rpiq.calibration.text import prefix_ids
 from rpiq.errors import EvaluationError
 
 AUTOGPTQ_WINDOW = 512

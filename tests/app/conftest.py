@@ -9,7 +9,7 @@ from collections.abc import Iterator
 import pytest
 from huggingface_hub import constants
 
-from assistant.privacy import memory_is_closed
+from assistant.checkup.privacy import memory_is_closed
 
 
 @pytest.fixture(autouse=True)

@@ -1,6 +1,6 @@
 """A real `assistant listen`: a process in folders of its own, before a virtual loudspeaker and microphone, with a picture as its camera.
 
-For `test_listen.py` and `scripts/kill_listen`. What the assistant says is recorded from the loudspeaker and recognised.
+For `test_listen.py` and `scripts/stress/kill_listen`. What the assistant says is recorded from the loudspeaker and recognised.
 """
 
 from __future__ import annotations
@@ -19,13 +19,13 @@ from pathlib import Path
 import numpy as np
 
 from app import settings
-from assistant.privacy import disk_traces
-from assistant.profiles import Engines
-from assistant.sound import Sound
-from assistant.triggers.talk_socket import tell
-from tests.assistant.pulse import PulseServer, Recording
+from assistant.checkup.privacy import disk_traces
+from assistant.devices.triggers.talk_socket import tell
+from assistant.engines.opening import Engines
+from assistant.sound.samples import Sound
+from tests.assistant.devices.pulse import PulseServer, Recording
+from tests.paths import ROOT
 
-ROOT = Path(__file__).parents[2]
 SAMPLES = ROOT / "samples"
 SIGN, RECEIPT = SAMPLES / "parking-sign.jpg", SAMPLES / "parking-receipt.jpg"
 WAKE_WORD = "Okay Nabu."

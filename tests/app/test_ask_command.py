@@ -19,16 +19,17 @@ import pytest
 from PIL import Image
 
 from app.cli import main
-from assistant import seers, sight
-from assistant.profiles import Engines
-from assistant.sound import Sound, load_sound, write_wav
+from assistant.engines.local import families
+from assistant.engines.opening import Engines
+from assistant.mind.answering import sight
+from assistant.sound.samples import Sound, load_sound, write_wav
 from models.cogvlm2 import ImageSession
 from models.store import Store
-from tests.assistant.seers import write_cogvlm2
+from tests.assistant.engines.local.seers import write_cogvlm2
+from tests.paths import ROOT
 from tests.rpiq.folders import llama_config, save_model
-from tests.rpiq.test_export import SMOLLM, add_tokenizer
+from tests.rpiq.formats.test_export import SMOLLM, add_tokenizer
 
-ROOT = Path(__file__).parents[2]
 SAMPLES = ROOT / "samples"
 SIGN = SAMPLES / "parking-sign.jpg"
 SPOKEN = SAMPLES / "what-does-the-sign-say.wav"
@@ -101,7 +102,7 @@ def test_a_follow_up_is_asked_of_the_picture_model_which_looks_once(
             prompts.append(f"{len(history)} {others[0]} {question}")
             return super().ask(question, history, *others)
 
-    monkeypatch.setattr(seers, "ImageSession", Counted)
+    monkeypatch.setattr(families, "ImageSession", Counted)
     monkeypatch.setattr(sight, "disagreement", lambda *_: None)
     monkeypatch.setattr(sight, "_DOES_NOT_KNOW", re.compile("(?!)"))
     questions = ["--text", "What is around me?", "--text", "What colour is it?", "--text", "What does the sign say?"]
@@ -122,8 +123,8 @@ def test_a_follow_up_is_asked_of_the_picture_model_which_looks_once(
 def test_ctrl_c_while_the_picture_is_looked_at_ends_it_at_once() -> None:
     """In a process of its own, with a model that would take many seconds."""
     script = (
-        "import sys; from app.cli import main; from assistant import seeing; from assistant.seers import CogVLM2Seer;"
-        "from tests.assistant.seers import slow_cogvlm2; from tests.models.cogvlm2.tiny import processor_of;"
+        "import sys; from app.cli import main; from assistant import seeing; from assistant.engines.local.families import CogVLM2Seer;"
+        "from tests.assistant.engines.local.seers import slow_cogvlm2; from tests.models.cogvlm2.tiny import processor_of;"
         "model = slow_cogvlm2(tower_layers=200);"
         "model.model.vision.register_forward_pre_hook(lambda *_: print('looking', flush=True));"
         "eye = seeing.SeeingModel(CogVLM2Seer(model, processor_of(model.config)));"

@@ -13,12 +13,13 @@ from app import settings
 from app.cli import main
 from app.commands.listen import _Chosen
 from app.engines import open_engines, same_engines
+from assistant.checkup.privacy import memory_is_closed
 from assistant.errors import SettingsError
-from assistant.preferences import Preferences, Server
-from assistant.privacy import memory_is_closed
-from tests.assistant.remote.servers import Stub, says, status, stub
+from assistant.settings.preferences import Preferences, Server
+from tests.assistant.engines.remote.servers import Stub, says, status, stub
+from tests.paths import ROOT
 
-SIGN = Path(__file__).parents[2] / "samples/parking-sign.jpg"
+SIGN = ROOT / "samples/parking-sign.jpg"
 
 
 def chosen(folder: Path, server: Stub, **changes: Any) -> Path:

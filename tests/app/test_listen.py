@@ -25,10 +25,10 @@ import psutil
 import pytest
 
 from app.commands.listen import ALREADY_RUNNING
-from assistant.profiles import Engines
+from assistant.engines.opening import Engines
 from models.store import Store
 from tests.app.listening import RECEIPT, SIGN, Listening, Place, User
-from tests.assistant.pulse import PulseServer, Recording
+from tests.assistant.devices.pulse import PulseServer, Recording
 from tests.leaks import leaked
 
 pytestmark = pytest.mark.realtime

@@ -10,18 +10,18 @@ from typing import Any
 import pytest
 
 from app.cli import main
-from assistant import seers
-from assistant.ask import ask_in_writing, look
-from assistant.eyes import Photo, load_photo
-from assistant.page import Page, arrange
-from assistant.profiles import Engines
-from assistant.sound import write_wav
+from assistant.engines.local import families
+from assistant.engines.opening import Engines
+from assistant.mind.answering.asking import ask_in_writing, look
+from assistant.picture.page import Page, arrange
+from assistant.picture.photo import Photo, load_photo
+from assistant.sound.samples import write_wav
 from models.cogvlm2 import ImageSession
 from models.fetch import fetch
 from models.four_bits import make_four_bits
 from models.store import Store
+from tests.paths import SAMPLES
 
-SAMPLES = Path(__file__).parents[2] / "samples"
 MODEL, COVERS = SAMPLES / "micro-cogvlm2", SAMPLES / "covers"
 
 pytestmark = [
@@ -50,7 +50,7 @@ def test_typed_questions_are_answered_from_one_look(
             looks.append(1)
             super().__init__(*arguments)
 
-    monkeypatch.setattr(seers, "ImageSession", Counted)
+    monkeypatch.setattr(families, "ImageSession", Counted)
     asked = asked_about_the_first_cover()
     rows = [asked[category] for category in ("colour", "counting", "genre")]
     questions = [word for row in rows for word in ("--text", row["question"])]

@@ -18,7 +18,7 @@ import pytest
 from app import cli, settings
 from app.commands import service
 from app.unit import Plan, desktop_text, plan, unit_text
-from assistant.preferences import Devices, Preferences, Triggers
+from assistant.settings.preferences import Devices, Preferences, Triggers
 
 ODD = Plan(
     ("/bin/true", "listen", "--settings", '/a b/100%/$x"q"\\s.toml'), (Path("/a b/100%"), Path("/srv/models")),

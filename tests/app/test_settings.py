@@ -13,7 +13,7 @@ import pytest
 
 from app import cli, settings
 from assistant.errors import SettingsError
-from assistant.preferences import Devices, Preferences, Voice, check, choices
+from assistant.settings.preferences import Devices, Preferences, Voice, check, choices
 
 
 def test_variable_moves_the_store(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

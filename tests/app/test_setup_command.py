@@ -20,8 +20,8 @@ from models import fetch as fetching
 from models import four_bits
 from models.catalogue import Catalogue
 from models.store import Store
-from rpiq import pipeline
-from tests.assistant.seers import project_entry, write_cogvlm2
+from rpiq.run import pipeline
+from tests.assistant.engines.local.seers import project_entry, write_cogvlm2
 from tests.models.conftest import Shelf, shelf
 from tests.models.tiny import write_entry
 

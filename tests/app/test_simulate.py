@@ -13,8 +13,8 @@ from pathlib import Path
 import pytest
 
 from app.cli import main
+from tests.paths import ROOT
 
-ROOT = Path(__file__).parents[2]
 SAMPLES = ROOT / "samples"
 SCRIPT = SAMPLES / "conversation.txt"
 

@@ -18,12 +18,13 @@ import torch
 from models import derived, four_bits
 from models.errors import Corrupt, Unavailable
 from models.four_bits import four_bit_folder, make_four_bits, needed_bytes
-from rpiq import Progress, load, pipeline
-from rpiq.linear import QuantLinear
-from tests.assistant.seers import write_cogvlm2
+from rpiq import Progress, load
+from rpiq.run import pipeline
+from rpiq.runtime.linear import QuantLinear
+from tests.assistant.engines.local.seers import write_cogvlm2
 from tests.models.tiny import write_gguf, write_text
+from tests.paths import ROOT
 
-ROOT = Path(__file__).parents[2]
 SMALL = replace(four_bits.SETTINGS, samples=8, sequence_length=64)
 
 

@@ -8,10 +8,10 @@ from pathlib import Path
 
 from models.catalogue import Entry, ModelFile
 from rpiq.config import Scheme
-from rpiq.export import export_gguf
+from rpiq.formats.export import export_gguf
 from tests.models.conftest import Shelf, sha256
 from tests.rpiq.folders import llama_config, round_to_nearest, save_model
-from tests.rpiq.test_export import SMOLLM, add_tokenizer
+from tests.rpiq.formats.test_export import SMOLLM, add_tokenizer
 
 
 def write_gguf(folder: Path, layers: int = 2) -> Path:

@@ -10,9 +10,9 @@ import torch
 from transformers import AutoModelForCausalLM, LlamaConfig, PreTrainedConfig
 
 from rpiq.config import Scheme
-from rpiq.grid import dequantize, fit_grid, quantize
-from rpiq.weights import Weights
-from rpiq.writer import QuantizedWriter
+from rpiq.formats.weights import Weights
+from rpiq.formats.writer import QuantizedWriter
+from rpiq.solvers.grid import dequantize, fit_grid, quantize
 
 LINEARS = ("_proj.weight", "fc1.weight", "fc2.weight")
 SMALL_FILES = {"tokenizer.json": b'{"version": "1.0"}\r\n', "preprocessor_config.json": b"{ }", "LICENSE": b"\xff\xfe"}

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from app.web.console import html
 from app.web.console.html import shown
-from assistant.mind.question import LONGEST_QUESTION
+from assistant.mind.understanding.question import LONGEST_QUESTION
 
 _FORM = f"""
 <form class="ask" id="ask">

@@ -1,4 +1,4 @@
-"""A labelled control for each setting, made from its rule (`assistant/preferences.py`), and its way to and from the settings file."""
+"""A labelled control for each setting, made from its rule (`settings/preferences.py`), and its way to and from the settings file."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import gradio as gr
 from app import settings
 from app.web.console.html import QUIET
 from assistant.errors import SettingsError
-from assistant.preferences import Choice, Preferences, Value, choices
+from assistant.settings.preferences import Choice, Preferences, Value, choices
 from models.catalogue import load as load_catalogue
 
 GROUPS = {

@@ -12,7 +12,7 @@ from app.settings import Settings
 from app.web.console import html
 from app.web.console.html import QUIET, shown
 from app.web.console.panel import Panel
-from assistant.privacy import DiscreetFormatter
+from assistant.checkup.privacy import DiscreetFormatter
 from models.errors import ModelError
 
 MOST_LINES = 300
@@ -78,7 +78,7 @@ def health_tab(places: Settings, logbook: Logbook, panel: Panel, page: gr.Blocks
 
 def report_html(places: Settings) -> str:
     """The doctor's report with headings and lists."""
-    from assistant.doctor import as_text
+    from assistant.checkup.doctor import as_text
 
     parts: list[str] = []
     listed: list[str] = []

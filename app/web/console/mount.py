@@ -11,7 +11,7 @@ from fastapi import FastAPI, Response
 from fastapi.responses import FileResponse
 
 from app.settings import Settings
-from app.web.console_guard import PREFIX
+from app.web.door.console_guard import PREFIX
 
 SCRIPT = "console.js"
 _HERE = Path(__file__).parent

@@ -22,10 +22,10 @@ from models.store import Store
 from rpiq.errors import RpiqError
 
 if TYPE_CHECKING:
-    from rpiq.result import BlockReport
+    from rpiq.run.result import BlockReport
 
 REPORT_FILE = "rpiq-report.json"
-"""As rpiq calls it (`rpiq.result`, which would bring torch here)."""
+"""As rpiq calls it (`rpiq.run.result`, which would bring torch here)."""
 RUNS = ".runs"
 """Folder of the store in which the results lie."""
 PICTURES = "questions about pictures of book covers"
@@ -76,7 +76,7 @@ def quantize_tab(places: Settings, work: Work, panel: Panel, page: gr.Blocks) ->
     def begin(*given: Any) -> str:
         try:
             out, arguments = command(places, *given)
-            work.start(f"Quantizing {out.name}", "rpiq.cli", arguments, out, given[4])
+            work.start(f"Quantizing {out.name}", "rpiq.cli.main", arguments, out, given[4])
         except (AssistantError, ModelError) as error:
             return html.failed(error)
         return html.said("It has begun. You may close this page; it goes on.")
@@ -172,8 +172,8 @@ def live_html(work: Work) -> str:
 
 def _drawing(blocks: Sequence[BlockReport], method: str) -> str:
     from rpiq.config import QuantizationConfig
-    from rpiq.plots import convergence
-    from rpiq.report import figure
+    from rpiq.run.report.page import figure
+    from rpiq.run.report.plots import convergence
 
     linears = [linear for block in blocks for linear in block.linears]
     try:
@@ -200,9 +200,9 @@ def _blocks(title: str, blocks: Sequence[BlockReport]) -> str:
 
 def report_html(folder: Path) -> str:
     """The whole report of a finished run."""
-    from rpiq.plots import plots
-    from rpiq.report import body
-    from rpiq.result import read_report
+    from rpiq.run.report.page import body
+    from rpiq.run.report.plots import plots
+    from rpiq.run.result import read_report
 
     try:
         found = read_report(folder / REPORT_FILE)

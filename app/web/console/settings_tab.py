@@ -12,7 +12,7 @@ from app.web.console import html
 from app.web.console.controls import GROUPS, Form, controls, texts
 from app.web.console.html import QUIET, shown
 from assistant.errors import SettingsError
-from assistant.preferences import Preferences, choices
+from assistant.settings.preferences import Preferences, choices
 
 KEYS = [choice.key for choice in choices(Preferences())]
 PLACE = "import-text"

@@ -16,7 +16,7 @@ from app.web.console.panel import Panel
 from app.web.console.trying import Shown, try_it
 from app.web.console.work import Work
 from assistant.errors import AssistantError, SettingsError
-from assistant.preferences import Preferences
+from assistant.settings.preferences import Preferences
 from models.errors import ModelError
 
 STEPS = ("Language", "Models", "Voice", "Loudspeaker", "Microphone", "Wake word", "Camera", "Ready")

@@ -19,7 +19,7 @@ from app.web.console.child import Child, CommandError
 from assistant.errors import AssistantError
 
 if TYPE_CHECKING:
-    from rpiq.result import BlockReport
+    from rpiq.run.result import BlockReport
 
 Outcome = Literal["none", "running", "done", "stopped", "failed"]
 
@@ -145,9 +145,9 @@ class Work:
 
 
 def _quantizing(state: State, step: dict[str, Any]) -> State:
-    """A step of rpiq (`rpiq.result.Progress`)."""
+    """A step of rpiq (`rpiq.run.result.Progress`)."""
     if step["finished"] is not None:
-        from rpiq.result import read_block  # brings torch, which nothing else here needs
+        from rpiq.run.result import read_block  # brings torch, which nothing else here needs
 
         state = replace(state, blocks=(*state.blocks, read_block(step["finished"])))
     if step["stage"] == "block":

@@ -20,15 +20,15 @@ from axe_playwright_python.sync_playwright import Axe
 from PIL import Image
 from playwright.sync_api import Browser, BrowserContext, Page, Playwright, ViewportSize, sync_playwright
 
-from app.web.service import Service
+from app.web.visitors.service import Service
 from tests.app.web.serving import PATIENCE
+from tests.paths import SAMPLES
 
 CHROMIUM = shutil.which("chromium")
 FLAGS = (
     "--no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking --disable-component-update"
     " --disable-sync --use-fake-ui-for-media-stream --use-fake-device-for-media-stream --force-device-scale-factor=1"
 ).split()
-SAMPLES = Path(__file__).parents[3] / "samples"
 SIGN, QUESTION = SAMPLES / "parking-sign.jpg", SAMPLES / "what-does-the-sign-say.wav"
 QUESTION_MS = 2500
 """The recording, and silence after it."""

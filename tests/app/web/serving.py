@@ -17,7 +17,7 @@ import uvicorn
 
 from app import settings
 from app.web.server import create_app
-from app.web.service import Service
+from app.web.visitors.service import Service
 
 PATIENCE = 120.0
 """Seconds for anything, on a busy machine."""

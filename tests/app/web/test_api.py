@@ -13,12 +13,12 @@ import httpx
 import pytest
 
 from app import settings
-from app.web.service import Service
-from assistant import phrases
+from app.web.visitors.service import Service
+from assistant.sound.speaking import phrases
 from models.store import Store
 from tests.app.web.serving import Event, events, places, serving, visitor
+from tests.paths import SAMPLES
 
-SAMPLES = Path(__file__).parents[3] / "samples"
 SIGN, RECEIPT = SAMPLES / "parking-sign.jpg", SAMPLES / "parking-receipt.jpg"
 QUESTION = SAMPLES / "what-does-the-sign-say.wav"
 

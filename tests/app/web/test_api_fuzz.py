@@ -13,9 +13,9 @@ from schemathesis.core.result import Ok
 from schemathesis.generation import GenerationMode
 
 from app import settings as app_settings
-from app.web.service import Service
+from app.web.visitors.service import Service
 from models.store import Store
-from tests.app.web.secured import Served, secured
+from tests.app.web.door.secured import Served, secured
 from tests.app.web.serving import PATIENCE, places, wait_for_ready
 
 EXAMPLES = 25

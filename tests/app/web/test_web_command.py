@@ -16,9 +16,9 @@ import httpx
 import pytest
 
 from app import cli, settings
-from app.web.credentials import Credentials
+from app.web.door.credentials import Credentials
 from app.web.scratch import place
-from tests.app.web.secured import eventually
+from tests.app.web.door.secured import eventually
 
 
 @pytest.fixture

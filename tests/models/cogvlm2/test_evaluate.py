@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 
 from models.cogvlm2 import Conversation
-from rpiq.cli import main
+from rpiq.cli.main import main
 from tests.models.cogvlm2.tiny import picture, processor_of, tiny_model
 
 QUESTIONS = ("What is the title of this book?", "Who wrote this book?")

@@ -30,7 +30,7 @@ from models.cogvlm2.memory import (
 )
 from models.cogvlm2.tokens import position_ids, vision_expert_mask
 from rpiq.evaluate.memory import weight_bytes
-from scripts._random_cogvlm2 import write_random, write_random_4bit
+from scripts.random_models.cogvlm2 import write_random, write_random_4bit
 from tests.models.cogvlm2.tiny import tiny_config
 
 WHOLE, FOUR = Storage(16), Storage(4)

@@ -23,15 +23,16 @@ from models.cogvlm2 import (
     open_model,
 )
 from models.errors import Corrupt, Unsuitable
-from rpiq.cli import main
+from rpiq.cli.main import main
 from rpiq.config import Scheme
 from rpiq.errors import ArchitectureError, CheckpointError, ConfigError
 from rpiq.evaluate.memory import weight_bytes
-from rpiq.lending import Lent, LentLinear
-from rpiq.linear import QuantLinear
-from rpiq.loading import load
-from rpiq.weights import Weights
+from rpiq.formats.weights import Weights
+from rpiq.runtime.lending import Lent, LentLinear
+from rpiq.runtime.linear import QuantLinear
+from rpiq.runtime.loading import load
 from tests.models.cogvlm2.tiny import LINEARS, four_bits, picture, processor_of, tiny_model
+from tests.paths import ROOT
 from tests.rpiq.folders import round_to_nearest, save_model
 
 MOST = 8
@@ -253,7 +254,7 @@ def test_less_memory_is_resident(folders: dict[str, Path], tmp_path: Path) -> No
     vision = {"vision_config": tower | {"patch_size": 4, "image_size": 16, "num_positions": 17}}
     sizes = {"hidden_size": 512, "intermediate_size": 2048, "num_hidden_layers": 4, "vocab_size": 20000}
     folder = saved(tmp_path / "model", torch.bfloat16, "1GB", **sizes, **vision)
-    root = Path(__file__).parents[3]
+    root = ROOT
     # The allocator would otherwise keep some tens of MB that were let go, for the next to ask.
     environment = os.environ | {"PYTHONPATH": str(root), "MALLOC_MMAP_THRESHOLD_": "262144"}
     for kind, least, most in (("whole", 230, 330), ("low", 40, 110)):

@@ -12,22 +12,22 @@ import pytest
 import torch
 
 from models.cogvlm2 import CogVLM2Config, CogVLM2ForConditionalGeneration, CogVLM2Processor, ImageSession
-from rpiq import layout
-from rpiq.blocks import LinearInfo
-from rpiq.budget import packed_bytes
-from rpiq.calibration import Calibration
-from rpiq.cli import main
+from rpiq.architectures.blocks import LinearInfo
+from rpiq.calibration.pictures import read_picture_calibration
+from rpiq.calibration.text import Calibration
+from rpiq.cli.main import main
 from rpiq.config import PartSettings, QuantizationConfig, Scheme
 from rpiq.errors import ArchitectureError, CalibrationError, CheckpointError, ConfigError
-from rpiq.export import export_gptq
-from rpiq.linear import QuantLinear
-from rpiq.loading import load
-from rpiq.picture_calibration import read_picture_calibration
-from rpiq.pipeline import quantize
-from rpiq.plots import plots
-from rpiq.report import page
-from rpiq.result import Progress, Report
-from rpiq.weights import Weights
+from rpiq.formats import compressed_tensors
+from rpiq.formats.export import export_gptq
+from rpiq.formats.weights import Weights
+from rpiq.run.budget import packed_bytes
+from rpiq.run.pipeline import quantize
+from rpiq.run.report.page import page
+from rpiq.run.report.plots import plots
+from rpiq.run.result import Progress, Report
+from rpiq.runtime.linear import QuantLinear
+from rpiq.runtime.loading import load
 from tests.models.cogvlm2.tiny import byte_tokenizer, picture, processor_of, tiny_model
 from tests.rpiq.tiny import CONFIGS, write_model
 
@@ -148,8 +148,8 @@ def test_experts_without_a_token_are_rounded_and_reported(source: Path, tmp_path
     assert "Too few rows" in page(report, plots(report))
     with Weights(source) as weights, Weights(tmp_path / "out") as written:
         weight = weights.read(f"{name}.weight")
-        stored = {suffix: written.read(f"{name}.{suffix}") for suffix in layout.SUFFIXES}
-    codes, grid = layout.from_tensors(stored, CONFIG.scheme)
+        stored = {suffix: written.read(f"{name}.{suffix}") for suffix in compressed_tensors.SUFFIXES}
+    codes, grid = compressed_tensors.from_tensors(stored, CONFIG.scheme)
     expected = ((weight / grid.scale.repeat_interleave(32, 1)).round() + grid.zero.repeat_interleave(32, 1)).clamp(
         0, 15
     )

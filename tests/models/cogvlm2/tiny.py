@@ -11,7 +11,7 @@ from PIL import Image
 
 from models.cogvlm2 import CogVLM2Config, CogVLM2ForConditionalGeneration, CogVLM2Processor
 from rpiq.config import Scheme
-from scripts._random_cogvlm2 import byte_tokenizer
+from scripts.random_models.cogvlm2 import byte_tokenizer
 from tests.rpiq.folders import round_to_nearest
 
 LINEARS = ("query_key_value.weight", "dense.weight", "_proj.weight", "h.weight", "fc1.weight", "fc2.weight")

@@ -1,0 +1,4 @@
+"""Hardware: cameras, microphones, loudspeakers, and the watchdog that brings them back.
+
+In: hardware. Out: frames, samples, events.
+"""

@@ -1,0 +1,4 @@
+"""What a run was, to be looked at.
+
+In: a finished folder, or two. Out: a page, drawings, a comparison.
+"""

@@ -1,1 +1,0 @@
-"""What `scripts/bench_decoding` runs: one worker per library, each in a process and an environment of its own."""

@@ -1,0 +1,1 @@
+"""How often the assistant is right, on the evaluation data."""

@@ -1,1 +1,0 @@
-"""What `scripts/bench_quantizers` is made of; `with_*.py` and `worker.py` run inside the environments of the tools."""

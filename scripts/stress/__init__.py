@@ -1,0 +1,1 @@
+"""What breaks, and what comes back: kills, faults, hours of talk, many browsers."""
