@@ -18,14 +18,14 @@ from assistant.conversation.orders import ORDERS
 from assistant.conversation.pages import AIM_SECONDS, Pages
 from assistant.conversation.timers import Timers
 from assistant.conversation.turn import Turn
-from assistant.engines.opening import Engines
 from assistant.errors import AssistantError, VoiceError
-from assistant.mind.answering.asking import Seen, look
 from assistant.mind.answering.reading_aloud import shortened
 from assistant.mind.answering.replies import ABOUT_PICTURES, reply, whole
 from assistant.mind.finding.grounding import Answer
 from assistant.mind.understanding.intents import Intent, interpret
 from assistant.mind.understanding.question import sounds_meant
+from assistant.picture.looking import Seen, look
+from assistant.ports.engines import Engines
 from assistant.ports.events import (
     DeviceBack,
     DeviceLost,

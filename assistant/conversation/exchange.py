@@ -13,19 +13,20 @@ from typing import Literal, TypeAlias
 
 from assistant.conversation.lookout import Album
 from assistant.conversation.orders import SPEED_STEP, steps
-from assistant.engines.opening import Engines
-from assistant.mind.answering.asking import Seen, ground, look
 from assistant.mind.answering.reading_aloud import number_by_number, position, printed_words, shortened, spelled
 from assistant.mind.answering.replies import ABOUT_PICTURES, reply, whole
+from assistant.mind.answering.thinking import ground
 from assistant.mind.finding.grounding import Answer
 from assistant.mind.understanding.commands import DESTRUCTIVE
 from assistant.mind.understanding.intents import Intent, interpret
 from assistant.mind.understanding.question import understand
 from assistant.picture import gate
 from assistant.picture.guidance import Direction, Guide
+from assistant.picture.looking import Seen, look
 from assistant.picture.page import Line
 from assistant.picture.photo import Photo
 from assistant.picture.same_scene import same_scene
+from assistant.ports.engines import Engines
 from assistant.settings.preferences import FASTEST, SLOWEST, Answers
 from assistant.sound.hearing.recogniser import hear
 from assistant.sound.samples import Sound, Utterance

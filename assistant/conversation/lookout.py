@@ -10,7 +10,7 @@ from collections import deque
 from collections.abc import Callable, Iterator
 from difflib import SequenceMatcher
 
-from assistant.mind.answering.asking import Seen
+from assistant.picture.looking import Seen
 from assistant.picture.photo import Photo
 from assistant.picture.same_scene import same_scene
 from assistant.ports.events import Finished, Made

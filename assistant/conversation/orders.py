@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING
 
 from assistant.conversation.pages import PAGE_SECONDS
 from assistant.conversation.turn import Turn
-from assistant.mind.answering.asking import ground
 from assistant.mind.answering.reading_aloud import number_by_number, position, printed_words, shortened, spelled
+from assistant.mind.answering.thinking import ground
 from assistant.mind.understanding.intents import Intent
 from assistant.mind.understanding.question import understand
 from assistant.settings.preferences import FASTEST, SLOWEST

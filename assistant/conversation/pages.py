@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 
 from assistant.conversation.aiming import Aiming
 from assistant.conversation.turn import Turn
-from assistant.mind.answering.asking import Seen
 from assistant.mind.answering.reading_aloud import sentences_of
+from assistant.picture.looking import Seen
 from assistant.ports.events import Finished, Made
 from assistant.sound.speaking import phrases
 
