@@ -34,7 +34,7 @@ from assistant.ports.engines import Style
 from models.conversion import transformers_folder
 from models.store import Store
 from rpiq import load
-from rpiq.evaluate.answering import read_processor
+from rpiq.architectures.processor import read_processor
 from tests.assistant.engines.local.seers import photo
 from tests.assistant.engines.remote.servers import Behaviour, says, status, stub, transformers_serve
 from tests.assistant.picture.pages import line, page
