@@ -11,7 +11,7 @@ import platformdirs
 from PIL import Image
 
 from assistant.errors import OutputError
-from assistant.mind.answering.asking import Seen
+from assistant.picture.looking import Seen
 
 
 def folder() -> Path:

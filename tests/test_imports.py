@@ -1,65 +1,75 @@
-"""Imports flow app → assistant → models → rpiq; scripts and tests may import all, nothing imports them."""
+"""Imports flow app → assistant → models → rpiq, and within a floor from room to room one way; scripts and tests import all."""
 
 from __future__ import annotations
 
-import ast
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from tests.paths import ROOT
+from tests.rooms import FLOORS, OUTSIDE, arrows, circle, files, imported
 
-ROOMS = ("app", "assistant", "models", "rpiq")
-"""Each may import itself and those to its right."""
-OUTSIDE = ("scripts", "tests")
 SOUND_CAMERA_WEB = {"cv2", "faster_whisper", "piper", "rapidocr", "sounddevice", "zxingcpp", "http", "socket"}
 
 
-def imported(path: Path) -> Iterator[str]:
-    """Top-level names that `path` imports, wherever in the file."""
-    package = path.relative_to(ROOT).parts[0]
-    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-        if isinstance(node, ast.Import):
-            yield from (alias.name.partition(".")[0] for alias in node.names)
-        elif isinstance(node, ast.ImportFrom):
-            # A relative import stays in its own room as long as it does not climb out of the top package.
-            yield package if node.level else (node.module or "").partition(".")[0]
+def tops(path: Path) -> set[str]:
+    """Top-level names that `path` imports."""
+    return {name.partition(".")[0] for name in imported(path)}
 
 
-def files() -> list[Path]:
-    return [path for room in ROOMS for path in sorted((ROOT / room).rglob("*.py"))]
+@pytest.mark.parametrize("path", files(*FLOORS), ids=lambda path: str(path.relative_to(ROOT)))
+def test_no_arrow_points_to_a_floor_above(path: Path) -> None:
+    floor = path.relative_to(ROOT).parts[0]
+    assert {*FLOORS[: FLOORS.index(floor)], *OUTSIDE}.isdisjoint(tops(path))
 
 
-@pytest.mark.parametrize("path", files(), ids=lambda path: str(path.relative_to(ROOT)))
-def test_no_arrow_points_left(path: Path) -> None:
-    room = path.relative_to(ROOT).parts[0]
-    forbidden = {*ROOMS[: ROOMS.index(room)], *OUTSIDE}
-    assert forbidden.isdisjoint(imported(path))
+@pytest.mark.parametrize("floors", [FLOORS, ("scripts",)], ids=["the house", "scripts"])
+def test_no_room_reaches_up_to_one_that_stands_on_it(floors: tuple[str, ...]) -> None:
+    assert circle(arrows(*floors)) == []
+
+
+def test_a_circle_between_rooms_is_found_with_the_imports_that_close_it(tmp_path: Path) -> None:
+    for name, text in {
+        "a/x/one": "from a.y import two",
+        "a/y/two": "import a.x.one",
+        "a/hall": "import a.y.two",
+    }.items():
+        path = tmp_path / f"{name}.py"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text)
+    assert sorted(circle(arrows("a", root=tmp_path))) == ["a/x/one.py imports a.y.two", "a/y/two.py imports a.x.one"]
+    (tmp_path / "a/y/two.py").write_text("import json")
+    arrows.cache_clear()
+    assert circle(arrows("a", root=tmp_path)) == []
+
+
+def test_only_the_edge_opens_engines() -> None:
+    """Every other room asks for the Protocol."""
+    users = {path.relative_to(ROOT).parts[0] for path in files(*FLOORS) if "assistant.engines.opening" in text(path)}
+    assert users == {"app"}
+
+
+def text(path: Path) -> str:
+    return " ".join(imported(path))
 
 
 def test_rpiq_can_be_used_alone() -> None:
     """No audio, camera or web library in the quantizer."""
-    names = {name for path in files() if path.is_relative_to(ROOT / "rpiq") for name in imported(path)}
+    names = {name for path in files("rpiq") for name in tops(path)}
     assert names
     assert SOUND_CAMERA_WEB.isdisjoint(names)
 
 
 def test_only_fetching_knows_the_hub() -> None:
-    users = {path.relative_to(ROOT).as_posix() for path in files() if "huggingface_hub" in set(imported(path))}
+    users = {path.relative_to(ROOT).as_posix() for path in files(*FLOORS) if "huggingface_hub" in tops(path)}
     assert users == {"models/fetch.py"}
 
 
 def test_only_the_models_elsewhere_know_a_client() -> None:
-    clients = {"openai", "httpx2", "httpx"}
-    users = {path.relative_to(ROOT).as_posix() for path in files() if clients & set(imported(path))}
-    assert users == {
-        "assistant/engines/remote/client.py",
-        "assistant/engines/remote/eye.py",
-        "assistant/engines/remote/judge.py",
-    }
+    users = {path.relative_to(ROOT).as_posix() for path in files(*FLOORS) if {"openai", "httpx2", "httpx"} & tops(path)}
+    assert users == {f"assistant/engines/remote/{name}.py" for name in ("client", "eye", "judge")}
 
 
 def test_nothing_that_is_not_asked_for_loads_them() -> None:
@@ -75,9 +85,8 @@ def test_who_is_asked_elsewhere_needs_no_torch_here() -> None:
     subprocess.run([sys.executable, "-c", script], check=True, cwd=ROOT, timeout=300)
 
 
-def test_the_walk_sees_every_kind_of_import(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(globals(), "ROOT", tmp_path)
+def test_the_walk_sees_every_kind_of_import(tmp_path: Path) -> None:
     path = tmp_path / "models" / "x.py"
     path.parent.mkdir()
     path.write_text("import app.cli\ndef f():\n    from assistant.mind import y\n    from . import z\nimport a, b.c\n")
-    assert set(imported(path)) == {"app", "assistant", "models", "a", "b"}
+    assert set(imported(path, tmp_path)) == {"app.cli", "assistant.mind.y", "models.z", "a", "b.c"}

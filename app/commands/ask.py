@@ -18,8 +18,9 @@ from assistant.settings.preferences import FASTEST, SLOWEST, Preferences
 if TYPE_CHECKING:
     from app.commands import Subparsers
     from assistant.engines.opening import Engines
-    from assistant.mind.answering.asking import Outcome, Seen
+    from assistant.mind.answering.asking import Outcome
     from assistant.picture.gate import Quality
+    from assistant.picture.looking import Seen
     from assistant.sound.samples import Sound
 
 
@@ -115,8 +116,9 @@ def _preferences(arguments: argparse.Namespace, chosen: Preferences) -> Preferen
 
 def _outcomes(arguments: argparse.Namespace, engines: Engines, speed: float) -> Iterator[Outcome]:
     """Files are opened before any model, so that a wrong one is refused at once."""
-    from assistant.mind.answering.asking import ask_aloud, ask_in_writing, look
+    from assistant.mind.answering.asking import ask_aloud, ask_in_writing
     from assistant.mind.understanding.question import understand
+    from assistant.picture.looking import look
     from assistant.picture.photo import load_photo
     from assistant.sound.samples import load_sound
 

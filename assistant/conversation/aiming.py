@@ -7,12 +7,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from assistant.engines.opening import Engines
 from assistant.picture import gate
 from assistant.picture.guidance import Direction, Guide
 from assistant.picture.page import Box
 from assistant.picture.photo import Photo
 from assistant.picture.same_scene import same_scene
+from assistant.ports.engines import Engines
 from assistant.ports.events import Finished, Made
 from assistant.ports.world import Camera, Workers
 

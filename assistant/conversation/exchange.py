@@ -11,22 +11,21 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Literal, TypeAlias
 
-from assistant.conversation.lookout import Album
-from assistant.conversation.orders import SPEED_STEP, steps
-from assistant.engines.opening import Engines
-from assistant.mind.answering.asking import Seen, ground, look
-from assistant.mind.answering.reading_aloud import number_by_number, position, printed_words, shortened, spelled
-from assistant.mind.answering.replies import ABOUT_PICTURES, reply, whole
+from assistant.conversation import wording
+from assistant.conversation.memory import Memory
+from assistant.conversation.wording import Kind, doubt, kind_of, worded
+from assistant.mind.answering.replies import ABOUT_PICTURES
 from assistant.mind.finding.grounding import Answer
-from assistant.mind.understanding.commands import DESTRUCTIVE
 from assistant.mind.understanding.intents import Intent, interpret
 from assistant.mind.understanding.question import understand
 from assistant.picture import gate
 from assistant.picture.guidance import Direction, Guide
+from assistant.picture.looking import Seen, look
 from assistant.picture.page import Line
 from assistant.picture.photo import Photo
 from assistant.picture.same_scene import same_scene
-from assistant.settings.preferences import FASTEST, SLOWEST, Answers
+from assistant.ports.engines import Engines
+from assistant.settings.preferences import Answers
 from assistant.sound.hearing.recogniser import hear
 from assistant.sound.samples import Sound, Utterance
 from assistant.sound.speaking import phrases
@@ -37,10 +36,7 @@ Act = Literal[
     "camera_on", "camera_off", "guide", "forgotten",
 ]  # fmt: skip
 """What the one who plays the sound and holds the camera is to do."""
-Kind = Literal["answer", "reading"]
 
-MOST_TURNS = 20
-"""Questions and answers that are kept, for what refers to them."""
 MOST_PAGES = 30
 """Pages of a document that are kept."""
 _ACTS: dict[str, Act] = {
@@ -129,20 +125,15 @@ class Exchange:
         """Keep nothing of what was shown, asked and said."""
         self._photo: Photo | None = None
         self._seen: Seen | None = None
-        self._album = Album()
-        self._history: list[tuple[str, str]] = []
-        self._pages: list[Seen] = []
+        self._memory = Memory(MOST_PAGES)
         self._document = False
         self._said: _Said | None = None
-        self._asked: Intent | None = None
-        """The last question about a picture."""
-        self._asked_back: Intent | None = None
         self._guide: Guide | None = None
 
     @property
     def picture_bytes(self) -> int:
         """Memory that the pictures take which are kept."""
-        kept = [*self._album, *self._pages, *([self._seen] if self._seen else [])]
+        kept = [*self._memory.album, *self._memory.pages, *([self._seen] if self._seen else [])]
         photos = {id(photo): photo for photo in (*(seen.photo for seen in kept), self._photo) if photo is not None}
         return sum(photo.pixels.nbytes for photo in photos.values())
 
@@ -158,15 +149,16 @@ class Exchange:
         if self._seen is None and self._photo is not None:
             self._seen = look(self._photo, self._engines)
             self._photo = None
-            if self._document and self._seen.quality.usable and len(self._pages) < MOST_PAGES:
-                self._pages.append(self._seen)
+            if self._document and self._seen.quality.usable:
+                self._memory.keep_page(self._seen)
         return self._seen
 
     def aim(self, photo: Photo, at: float, restart: bool = False) -> Direction | None:
         """What to say to somebody who aims a camera, for a frame taken `at` (seconds); a frame that is good becomes the picture."""
         if restart or self._guide is None:
             self._guide = Guide()
-        if self._document and self._pages and same_scene(self._pages[-1].photo, photo):
+        pages = self._memory.pages
+        if self._document and pages and same_scene(pages[-1].photo, photo):
             return None  # the page was not turned yet
         boxes = self._engines.finder.detect(photo) if gate.judge(photo).usable else []
         direction = self._guide.look(photo, boxes, at)
@@ -188,9 +180,8 @@ class Exchange:
         intent = interpret(said.text)
         if intent.name == "nothing":
             understand("")  # raises what is to be said to that
-        if intent.name in DESTRUCTIVE and said.confidence < self._confirm_below:
-            self._asked_back = intent
-            yield from self._tell(intent, phrases.DID_YOU_SAY.format(intent.text.rstrip(".!?")))
+        if self._memory.ask_back(intent, said.confidence, self._confirm_below):
+            yield from self._tell(intent, wording.did_you_say(intent))
             return
         yield from self._do(intent, said.confidence)
 
@@ -209,37 +200,29 @@ class Exchange:
         if seen is None:
             yield from self._tell(intent, phrases.NO_PICTURE_YET, abstained=True, reason="no picture")
             return
-        kind: Kind = "reading" if intent.name in ("read", "headings") else "answer"
-        said = _Said([], kind)
-        if confidence < self._confirm_below:
-            yield from self._add(said, phrases.NOT_HEARD_WELL.format(f"{intent.text.rstrip('.?! ')}?"))
+        said = _Said([], kind_of(intent))
+        for sentence in doubt(intent, confidence, self._confirm_below):
+            yield from self._add(said, sentence)
         parts: list[Answer] = []
-        most = 10_000 if whole(intent, seen) else self._sentences
-        before = self._album.earlier(seen)
-        for part in reply(intent, seen, before, self._pages, self._engines, tuple(self._history)):
+        for part in self._memory.reply(intent, seen, self._engines):
             parts.append(part)
-            first, rest = shortened(part.text, most)
+            first, rest = worded(part, intent, seen, self._sentences)
             for sentence in first:
                 yield from self._add(said, sentence)
             said.rest += rest
         if said.rest:
             yield from self._add(said, phrases.THERE_IS_MORE)
-        abstained = all(part.abstained for part in parts)
-        said.printed = printed_words(parts[0])
-        self._said, self._asked = said, intent
-        if seen.quality.usable:
-            self._album.add(seen)
-        if intent.name == "ask" and not abstained:
-            told = " ".join(part.seen for part in parts if part.seen) or " ".join(part.text for part in parts)
-            self._history = [*self._history, (intent.text, told)][-MOST_TURNS:]
+        given = self._memory.conclude(intent, seen, parts)
+        said.printed = given.printed
+        self._said = said
         yield Reply(
             question=intent.text,
             text=" ".join(said.sentences),
-            abstained=abstained,
+            abstained=given.abstained,
             reason=next((part.reason for part in parts if part.reason), ""),
             more=bool(said.rest),
             speed=self.speed,
-            kind=kind,
+            kind=said.kind,
             evidence=tuple(line for part in parts for line in part.evidence),
         )
 
@@ -276,7 +259,7 @@ class Exchange:
         yield from self._tell(intent, *said, act="" if quiet else _ACTS[intent.name], keep=False)
 
     def _stop(self, intent: Intent) -> Iterator[Piece]:
-        self._asked_back = None
+        self._memory.asked_back = None
         said = (phrases.ALL_RIGHT,) if intent.name == "cancel" else ()
         yield from self._tell(intent, *said, act="stop", keep=False)
 
@@ -303,60 +286,49 @@ class Exchange:
         yield from self._again(intent, _Said(parts, said.kind, rest, said.printed))
 
     def _quicken(self, intent: Intent) -> Iterator[Piece]:
-        by = steps(intent) * (SPEED_STEP if intent.name == "faster" else -SPEED_STEP)
-        speed = min(max(self.speed + by, SLOWEST), FASTEST)
+        speed = wording.new_speed(self.speed, intent)
         at_an_end = speed == self.speed
         self.speed = speed
-        limit = phrases.FASTEST_ALREADY if by > 0 else phrases.SLOWEST_ALREADY
-        said = (limit,) if at_an_end else (phrases.ALL_RIGHT,) if self._at is None else ()
-        act: Act = "" if at_an_end else "faster" if by > 0 else "slower"
+        said = (wording.at_an_end(intent),) if at_an_end else (phrases.ALL_RIGHT,) if self._at is None else ()
+        act: Act = "" if at_an_end else "faster" if intent.name == "faster" else "slower"
         yield from self._tell(intent, *said, act=act, keep=False)
 
     def _spell(self, intent: Intent) -> Iterator[Piece]:
-        said = spelled(self._named(intent.argument) if intent.argument else self._words())
+        said = wording.spelling(intent, self._seen, self._that())
         yield from self._tell(intent, *(said or [phrases.NOTHING_TO_SPELL]), keep=bool(said))
 
-    def _named(self, argument: str) -> str:
-        """What is to be spelled: a word as it was said, or "the title", which stands in the picture."""
-        seen = self._seen
-        if not argument.startswith("the ") or seen is None or seen.page is None or not seen.page.lines:
-            return argument
-        given = ground(understand(f"What is {argument}?"), seen.page, seen.quality, None)
-        return "" if given.abstained else printed_words(given)
-
     def _digits(self, intent: Intent) -> Iterator[Piece]:
-        said = number_by_number(self._words())
+        said = wording.digits(self._that())
         yield from self._tell(intent, *(said or [phrases.NO_NUMBERS]), keep=bool(said))
 
-    def _words(self) -> str:
+    def _that(self) -> str:
         """What is meant by "that": of a reading the sentence that is being heard, of an answer the words that stand in the picture."""
         said = self._said
         if said is None:
             return ""
         if said.kind == "reading" and said.sentences:
-            return said.sentences[min(self._at or 0, len(said.sentences) - 1)]
+            return wording.sentence_at(said.sentences, self._at or 0)
         return said.printed or " ".join(said.sentences)
 
     def _where(self, intent: Intent) -> Iterator[Piece]:
         said = self._said
         if said is not None and said.kind == "reading" and said.sentences:
-            yield from self._tell(intent, position(self._at or 0, said.sentences), keep=False)
+            yield from self._tell(intent, wording.place(said.sentences, self._at or 0), keep=False)
         else:
             yield from self._about_picture(Intent("ask", intent.text))
 
     def _time(self, intent: Intent) -> Iterator[Piece]:
-        now = self._now()
-        date = phrases.DATE.format(f"{now:%A}, {now.day} {now:%B %Y}")
-        yield from self._tell(intent, date if intent.argument else phrases.TIME.format(f"{now:%H:%M}"))
+        yield from self._tell(intent, wording.time(intent, self._now()))
+
+    def _power(self, intent: Intent) -> Iterator[Piece]:
+        yield from self._tell(intent, wording.battery(self._battery()), keep=False)
 
     def _help(self, intent: Intent) -> Iterator[Piece]:
-        yield from self._tell(intent, *shortened(phrases.HELP, 100)[0])
+        yield from self._tell(intent, *wording.help_())
 
     def _privacy(self, intent: Intent) -> Iterator[Piece]:
-        there = self._engines.asks
         here = phrases.PRIVACY if self._save else phrases.PRIVACY_FROM_AFAR
-        said = phrases.PRIVACY_ELSEWHERE.format(there) if there else here
-        yield from self._tell(intent, *shortened(said, 100)[0])
+        yield from self._tell(intent, *wording.privacy(self._engines.asks, here))
 
     def _forget(self, intent: Intent) -> Iterator[Piece]:
         self.forget()
@@ -369,20 +341,18 @@ class Exchange:
 
     def _repair(self, intent: Intent) -> Iterator[Piece]:
         """What was understood was wrong: forget that it was asked, and do what was meant."""
-        if self._asked is not None and self._history and self._history[-1][0] == self._asked.text:
-            self._history.pop()
+        self._memory.take_back()
         if intent.text:
             yield from self._do(interpret(intent.text))
         else:
             yield from self._no(intent)
 
     def _yes(self, intent: Intent) -> Iterator[Piece]:
-        asked, self._asked_back = self._asked_back, None
+        asked = self._memory.confirmed()
         yield from self._do(asked) if asked is not None else self._tell(intent, phrases.ALL_RIGHT, keep=False)
 
     def _no(self, intent: Intent) -> Iterator[Piece]:
-        asked, self._asked_back = self._asked_back, None
-        said = phrases.ALL_RIGHT if asked is not None else phrases.NOT_UNDERSTOOD_NO
+        said = phrases.ALL_RIGHT if self._memory.confirmed() is not None else phrases.NOT_UNDERSTOOD_NO
         yield from self._tell(intent, said, keep=False)
 
     def _save_it(self, intent: Intent) -> Iterator[Piece]:
@@ -399,26 +369,19 @@ class Exchange:
         yield from self._tell(intent, phrases.ALL_RIGHT, act="guide", keep=False)
 
     def _begin_document(self, intent: Intent) -> Iterator[Piece]:
-        self._document, self._pages = True, []
+        self._document, self._memory.pages = True, []
         yield from self._tell(intent, phrases.SHOW_THE_PAGE, act="guide", keep=False)
 
     def _end_document(self, intent: Intent) -> Iterator[Piece]:
         self._document = False
-        count = len(self._pages)
-        kept = phrases.PAGES_KEPT.format(f"{count} page{'' if count == 1 else 's'}")
-        yield from self._tell(intent, kept if count else phrases.NO_PAGES, keep=False)
+        yield from self._tell(intent, wording.pages_kept(len(self._memory.pages)), keep=False)
 
     def _look_again(self, intent: Intent) -> Iterator[Piece]:
         """Answer once more what was asked last, of the picture that is there now."""
-        if self._asked is None:
+        if self._memory.given is None:
             yield from self._repeat(intent)
         else:
-            yield from self._about_picture(self._asked)
-
-    def _power(self, intent: Intent) -> Iterator[Piece]:
-        found = self._battery()
-        said = phrases.BATTERY.format(found[0], ", charging" if found[1] else "") if found else phrases.NO_BATTERY
-        yield from self._tell(intent, said, keep=False)
+            yield from self._about_picture(self._memory.given.intent)
 
 
 _ORDERS: dict[str, Callable[[Exchange, Intent], Iterator[Piece]]] = {

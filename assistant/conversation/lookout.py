@@ -1,30 +1,25 @@
 """What is in front of the user: the sharpest recent frame is read ahead of the question, and not again while nothing changed.
 
-Frames come from the camera, what becomes of them from `ask.look`; when to look is decided in `dialogue.py`.
+Frames come from the camera, what becomes of them from `picture.looking`; when to look is decided in `dialogue.py`.
 """
 
 from __future__ import annotations
 
-import re
-from collections import deque
 from collections.abc import Callable, Iterator
-from difflib import SequenceMatcher
 
-from assistant.mind.answering.asking import Seen
+from assistant.picture.looking import Seen
 from assistant.picture.photo import Photo
 from assistant.picture.same_scene import same_scene
 from assistant.ports.events import Finished, Made
 from assistant.ports.world import Camera, Clock, Workers
+from assistant.sound.speaking import phrases
 
 FRESH_SECONDS = 3.0
 """A picture in which something was read stands for the present one so long, however the hand that holds it trembles."""
-COMPARED = 3
-"""Pictures of earlier answers that are kept, to compare with."""
-SAME_TEXT = 0.95
 
 
 class Lookout:
-    """The picture of the present question, and those of the questions before it."""
+    """The picture of the present question."""
 
     def __init__(self, camera: Camera, workers: Workers, clock: Clock, look: Callable[[Photo], Seen]) -> None:
         self._camera = camera
@@ -33,12 +28,20 @@ class Lookout:
         self._look = look
         self.seen: Seen | None = None
         """The last picture that was looked at."""
-        self._album = Album()
+        self.on = True
+        """The user wants the camera on."""
+        self.lost = ""
+        """What is said of a camera that stopped working; empty of one that works."""
         self._task: int | None = None
         self._photo: Photo | None = None
         """Being looked at."""
         self._taken = 0.0
         """When the last picture that was looked at was chosen."""
+
+    @property
+    def out_of_use(self) -> str:
+        """Why there is no picture, in words; empty where there may be one."""
+        return self.lost if self.on else phrases.CAMERA_IS_OFF
 
     @property
     def busy(self) -> bool:
@@ -91,14 +94,6 @@ class Lookout:
         self.leave_off()
         self.seen = None
 
-    def note_answered(self, seen: Seen) -> None:
-        """An answer was given from this picture: a later one may be compared with it."""
-        self._album.add(seen)
-
-    def earlier(self, now: Seen) -> Seen | None:
-        """As `Album.earlier`."""
-        return self._album.earlier(now)
-
     def made(self, event: Made) -> bool:
         """A picture was looked at; False when it is not ours."""
         if event.task != self._task or not isinstance(event.piece, Seen):
@@ -127,7 +122,6 @@ class Lookout:
         self.leave_off()
         self._camera.watch(False)
         self.seen = None
-        self._album = Album()
 
     def _present(self) -> Photo | None:
         """The sharpest frame of what the camera sees now: a sharper one of what it saw a second ago is of no use."""
@@ -135,32 +129,3 @@ class Lookout:
         if sharpest is None or newest is None:
             return newest
         return sharpest if same_scene(sharpest, newest) else newest
-
-
-class Album:
-    """The last pictures that answers were given from, to compare with."""
-
-    def __init__(self) -> None:
-        self._kept: deque[Seen] = deque(maxlen=COMPARED)
-
-    def __iter__(self) -> Iterator[Seen]:
-        return iter(self._kept)
-
-    def add(self, seen: Seen) -> None:
-        """One more; another one of the same text takes the place of the last."""
-        if self._kept and _same_text(self._kept[-1], seen):
-            self._kept.pop()
-        self._kept.append(seen)
-
-    def earlier(self, now: Seen) -> Seen | None:
-        """What `now` is to be compared with: the last picture of something else, or else of the same."""
-        others = [seen for seen in self._kept if seen is not now]
-        return next((seen for seen in reversed(others) if not _same_text(seen, now)), others[-1] if others else None)
-
-
-def _same_text(a: Seen, b: Seen) -> bool:
-    """Whether two pictures show the same text, as far as a reader that errs now and then can tell."""
-    if a.page is None or b.page is None:
-        return False
-    numbers = [re.findall(r"\d+", page.text) for page in (a.page, b.page)]
-    return numbers[0] == numbers[1] and SequenceMatcher(None, a.page.text, b.page.text).ratio() >= SAME_TEXT

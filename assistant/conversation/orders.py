@@ -1,284 +1,284 @@
 """What the words of command do: stop, repeat, slower, spell that, next, forget everything, and all others that need no picture.
 
-Which words mean what is known to `mind/intents.py`, when they are obeyed to `dialogue.py`.
+Which words mean what is known to `mind/understanding`, what is said to them to `wording.py`, what is kept to `memory.py`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
-from typing import TYPE_CHECKING
+from dataclasses import dataclass, replace
 
-from assistant.conversation.pages import PAGE_SECONDS
+from assistant.conversation import wording
+from assistant.conversation.floor import Floor
+from assistant.conversation.lookout import Lookout
+from assistant.conversation.memory import Memory
+from assistant.conversation.mouth import Mouth
+from assistant.conversation.pages import PAGE_SECONDS, Pages
 from assistant.conversation.turn import Turn
-from assistant.mind.answering.asking import ground
-from assistant.mind.answering.reading_aloud import number_by_number, position, printed_words, shortened, spelled
+from assistant.conversation.turns import Turns
 from assistant.mind.understanding.intents import Intent
-from assistant.mind.understanding.question import understand
-from assistant.settings.preferences import FASTEST, SLOWEST
+from assistant.ports.engines import Engines
+from assistant.ports.world import World
 from assistant.sound.samples import Utterance
 from assistant.sound.speaking import phrases
 
-if TYPE_CHECKING:
-    from assistant.conversation.dialogue import Dialogue
-
 PAUSED_SECONDS = 300.0
 """How long a reading that was paused is kept."""
-SPEED_STEP, VOLUME_STEP = 0.25, 0.15
+VOLUME_STEP = 0.15
 
 
-def stop(dialogue: Dialogue, _: Intent) -> None:
-    dialogue.stop()
+@dataclass(frozen=True)
+class Reach:
+    """What an order may touch."""
+
+    world: World
+    engines: Engines
+    floor: Floor
+    mouth: Mouth
+    lookout: Lookout
+    pages: Pages
+    memory: Memory
+    turns: Turns
 
 
-def cancel(dialogue: Dialogue, _: Intent) -> None:
-    dialogue.stop()
-    dialogue.answer(phrases.ALL_RIGHT)
+def obey(reach: Reach, intent: Intent) -> None:
+    """Do what needs no picture."""
+    ORDERS[intent.name](reach, intent)
 
 
-def pause(dialogue: Dialogue, _: Intent) -> None:
-    if dialogue.mouth.saying is None:
-        dialogue.answer(phrases.NOTHING_SAID_YET if dialogue.mouth.last is None else phrases.ALL_RIGHT)
+def stop(reach: Reach, _: Intent | None = None) -> None:
+    """Silence, and nothing of what was asked goes on."""
+    reach.mouth.stop()
+    reach.pages.stop()
+    reach.turns.drop_all()
+    reach.memory.asked_back = None
+    reach.floor.rest()
+
+
+def forget_all(reach: Reach) -> None:
+    """Keep nothing of what was said, seen and read."""
+    reach.turns.forget()
+    reach.lookout.forget()
+    reach.pages.stop()
+    reach.memory.forget()
+    reach.world.forget()
+    reach.floor.forget()
+
+
+def cancel(reach: Reach, _: Intent) -> None:
+    stop(reach)
+    reach.floor.answer(phrases.ALL_RIGHT)
+
+
+def pause(reach: Reach, _: Intent) -> None:
+    if reach.mouth.saying is None:
+        reach.floor.answer(phrases.NOTHING_SAID_YET if reach.mouth.last is None else phrases.ALL_RIGHT)
         return
-    dialogue.mouth.pause(held=True)
-    dialogue.mouth.signal("done")
-    dialogue.called = False
-    dialogue.timers.set("attending", PAUSED_SECONDS)
-    dialogue.become("attending")
+    reach.mouth.pause(held=True)
+    reach.mouth.signal("done")
+    reach.floor.called = False
+    reach.floor.attend(PAUSED_SECONDS)
 
 
-def resume(dialogue: Dialogue, _: Intent) -> None:
-    before = (
-        dialogue.mouth.reading if dialogue.mouth.reading and not dialogue.mouth.reading.over else dialogue.mouth.last
-    )
-    if dialogue.mouth.saying is None and before is not None and not before.over:
-        dialogue.mouth.go(before, before.at)
-        dialogue.speaking()
-    elif dialogue.mouth.saying is None:
-        more(dialogue, _)
+def resume(reach: Reach, intent: Intent) -> None:
+    mouth = reach.mouth
+    before = mouth.reading if mouth.reading and not mouth.reading.over else mouth.last
+    if mouth.saying is None and before is not None and not before.over:
+        mouth.go(before, before.at)
+        reach.floor.speaking()
+    elif mouth.saying is None:
+        more(reach, intent)
     else:
-        dialogue.go_on()
+        reach.floor.go_on()
 
 
-def repeat(dialogue: Dialogue, _: Intent) -> None:
-    if dialogue.mouth.again():
-        dialogue.speaking()
+def repeat(reach: Reach, _: Intent) -> None:
+    if reach.mouth.again():
+        reach.floor.speaking()
     else:
-        dialogue.answer(phrases.NOTHING_SAID_YET)
+        reach.floor.answer(phrases.NOTHING_SAID_YET)
 
 
-def more(dialogue: Dialogue, _: Intent) -> None:
-    saying = dialogue.mouth.last
+def more(reach: Reach, _: Intent) -> None:
+    saying = reach.mouth.last
     if saying is None or not saying.rest:
-        dialogue.answer(phrases.NOTHING_SAID_YET if saying is None else phrases.NO_MORE)
+        reach.floor.answer(phrases.NOTHING_SAID_YET if saying is None else phrases.NO_MORE)
         return
-    most = max(dialogue.preferences.answers.sentences, 1)
+    most = max(reach.floor.preferences.answers.sentences, 1)
     now, rest = saying.rest[:most], saying.rest[most:]
-    dialogue.mouth.say([*now, *([phrases.THERE_IS_MORE] if rest else [])], saying.kind, rest)
-    dialogue.speaking()
+    reach.mouth.say([*now, *([phrases.THERE_IS_MORE] if rest else [])], saying.kind, rest)
+    reach.floor.speaking()
 
 
-def next_(dialogue: Dialogue, _: Intent) -> None:
-    if dialogue.mouth.step(1):
-        dialogue.speaking()
-    elif dialogue.pages.open:
-        dialogue.pages.next()
+def next_(reach: Reach, _: Intent) -> None:
+    if reach.mouth.step(1):
+        reach.floor.speaking()
+    elif reach.pages.open:
+        reach.pages.next()
     else:
-        dialogue.answer(phrases.NOTHING_SAID_YET if dialogue.mouth.last is None else phrases.AT_THE_END)
+        reach.floor.answer(phrases.NOTHING_SAID_YET if reach.mouth.last is None else phrases.AT_THE_END)
 
 
-def previous(dialogue: Dialogue, _: Intent) -> None:
-    if dialogue.mouth.step(-1):
-        dialogue.speaking()
+def previous(reach: Reach, _: Intent) -> None:
+    if reach.mouth.step(-1):
+        reach.floor.speaking()
     else:
-        dialogue.answer(phrases.NOTHING_SAID_YET if dialogue.mouth.last is None else phrases.AT_THE_START)
+        reach.floor.answer(phrases.NOTHING_SAID_YET if reach.mouth.last is None else phrases.AT_THE_START)
 
 
-def slower(dialogue: Dialogue, intent: Intent) -> None:
-    _speed(dialogue, -steps(intent) * SPEED_STEP)
-
-
-def faster(dialogue: Dialogue, intent: Intent) -> None:
-    _speed(dialogue, steps(intent) * SPEED_STEP)
-
-
-def steps(intent: Intent) -> int:
-    """Two of them for "much faster"."""
-    return int(intent.argument) if intent.argument.isdigit() else 1
-
-
-def _speed(dialogue: Dialogue, by: float) -> None:
-    speed = min(max(dialogue.mouth.speed + by, SLOWEST), FASTEST)
-    if speed == dialogue.mouth.speed:
-        dialogue.beside(phrases.FASTEST_ALREADY if by > 0 else phrases.SLOWEST_ALREADY)
+def quicken(reach: Reach, intent: Intent) -> None:
+    """Slower or faster."""
+    speed = wording.new_speed(reach.mouth.speed, intent)
+    if speed == reach.mouth.speed:
+        reach.floor.beside(wording.at_an_end(intent))
         return
-    dialogue.mouth.quicken(speed)
-    dialogue.world.remember(speed, dialogue.world.loudspeaker.volume)
-    dialogue.go_on()
+    reach.mouth.quicken(speed)
+    reach.world.remember(speed, reach.world.loudspeaker.volume)
+    reach.floor.go_on()
 
 
-def louder(dialogue: Dialogue, intent: Intent) -> None:
-    _volume(dialogue, steps(intent) * VOLUME_STEP)
+def louder(reach: Reach, intent: Intent) -> None:
+    _volume(reach, wording.steps(intent) * VOLUME_STEP)
 
 
-def quieter(dialogue: Dialogue, intent: Intent) -> None:
-    _volume(dialogue, -steps(intent) * VOLUME_STEP)
+def quieter(reach: Reach, intent: Intent) -> None:
+    _volume(reach, -wording.steps(intent) * VOLUME_STEP)
 
 
-def _volume(dialogue: Dialogue, by: float) -> None:
-    loudspeaker = dialogue.world.loudspeaker
+def _volume(reach: Reach, by: float) -> None:
+    loudspeaker = reach.world.loudspeaker
     # Never quite silent: who cannot hear it could not find the way back.
     volume = min(max(loudspeaker.volume + by, VOLUME_STEP), 1.0)
     if volume == loudspeaker.volume:
-        dialogue.beside(phrases.LOUDEST_ALREADY if by > 0 else phrases.QUIETEST_ALREADY)
+        reach.floor.beside(phrases.LOUDEST_ALREADY if by > 0 else phrases.QUIETEST_ALREADY)
         return
     loudspeaker.volume = volume
-    dialogue.world.remember(dialogue.mouth.speed, volume)
-    dialogue.go_on()
+    reach.world.remember(reach.mouth.speed, volume)
+    reach.floor.go_on()
 
 
-def spell(dialogue: Dialogue, intent: Intent) -> None:
-    said = spelled(_named(dialogue, intent.argument) if intent.argument else _said_words(dialogue))
-    dialogue.answer(*said) if said else dialogue.answer(phrases.NOTHING_TO_SPELL)
+def spell(reach: Reach, intent: Intent) -> None:
+    said = wording.spelling(intent, reach.lookout.seen, _that(reach))
+    reach.floor.answer(*(said or [phrases.NOTHING_TO_SPELL]))
 
 
-def _named(dialogue: Dialogue, argument: str) -> str:
-    """What is to be spelled: a word as it was said, or "the title", which stands in the picture."""
-    seen = dialogue.lookout.seen
-    if not argument.startswith("the ") or seen is None or seen.page is None or not seen.page.lines:
-        return argument
-    given = ground(understand(f"What is {argument}?"), seen.page, seen.quality, None)
-    return "" if given.abstained else printed_words(given)
+def digits(reach: Reach, _: Intent) -> None:
+    reach.floor.answer(*(wording.digits(_that(reach)) or [phrases.NO_NUMBERS]))
 
 
-def digits(dialogue: Dialogue, _: Intent) -> None:
-    said = number_by_number(_said_words(dialogue))
-    dialogue.answer(*said) if said else dialogue.answer(phrases.NO_NUMBERS)
-
-
-def _said_words(dialogue: Dialogue) -> str:
+def _that(reach: Reach) -> str:
     """What is meant by "that": of a reading the sentence heard last, of an answer the words that stand in the picture."""
-    saying = dialogue.mouth.last
+    saying = reach.mouth.last
     if saying is not None and saying.kind == "reading":
-        return saying.sentences[min(saying.at, len(saying.sentences) - 1)]
-    return printed_words(dialogue.given_last.parts[0]) if dialogue.given_last and dialogue.given_last.parts else ""
+        return wording.sentence_at(saying.sentences, saying.at)
+    return reach.memory.given.printed if reach.memory.given else ""
 
 
-def where(dialogue: Dialogue, intent: Intent) -> None:
-    saying = dialogue.mouth.saying or dialogue.mouth.last
+def where(reach: Reach, intent: Intent) -> None:
+    saying = reach.mouth.saying or reach.mouth.last
     if saying is not None and saying.kind == "reading" and saying.sentences:
-        dialogue.beside(position(saying.at, saying.sentences))
+        reach.floor.beside(wording.place(saying.sentences, saying.at))
     else:
-        dialogue.submit(Utterance(intent.text, 1.0), replace(intent, name="ask"))
+        reach.turns.submit(Utterance(intent.text, 1.0), replace(intent, name="ask"))
 
 
-def time(dialogue: Dialogue, intent: Intent) -> None:
-    """The clock, or the date for who asks for the day."""
-    now = dialogue.world.now()
-    if intent.argument:
-        dialogue.beside(phrases.DATE.format(f"{now:%A}, {now.day} {now:%B %Y}"))
-    else:
-        dialogue.beside(phrases.TIME.format(f"{now:%H:%M}"))
+def time(reach: Reach, intent: Intent) -> None:
+    reach.floor.beside(wording.time(intent, reach.world.now()))
 
 
-def battery(dialogue: Dialogue, _: Intent) -> None:
-    found = dialogue.world.battery()
-    dialogue.beside(phrases.BATTERY.format(found[0], ", charging" if found[1] else "") if found else phrases.NO_BATTERY)
+def battery(reach: Reach, _: Intent) -> None:
+    reach.floor.beside(wording.battery(reach.world.battery()))
 
 
-def help_(dialogue: Dialogue, _: Intent) -> None:
-    dialogue.answer(*shortened(phrases.HELP, 100)[0])
+def help_(reach: Reach, _: Intent) -> None:
+    reach.floor.answer(*wording.help_())
 
 
-def privacy(dialogue: Dialogue, _: Intent) -> None:
-    dialogue.answer(*shortened(dialogue.privacy(), 100)[0])
+def privacy(reach: Reach, _: Intent) -> None:
+    reach.floor.answer(*wording.privacy(reach.engines.asks))
 
 
-def forget(dialogue: Dialogue, _: Intent) -> None:
-    dialogue.forget()
-    dialogue.answer(phrases.FORGOTTEN)
+def forget(reach: Reach, _: Intent) -> None:
+    forget_all(reach)
+    reach.floor.answer(phrases.FORGOTTEN)
 
 
-def camera_off(dialogue: Dialogue, _: Intent) -> None:
-    dialogue.camera_on = False
-    dialogue.lookout.forget()
-    dialogue.world.camera.switch(False)
-    dialogue.answer(phrases.CAMERA_NOW_OFF)
+def camera_off(reach: Reach, _: Intent) -> None:
+    reach.lookout.on = False
+    reach.lookout.forget()
+    reach.memory.forget_pictures()
+    reach.world.camera.switch(False)
+    reach.floor.answer(phrases.CAMERA_NOW_OFF)
 
 
-def camera_on(dialogue: Dialogue, _: Intent) -> None:
-    dialogue.camera_on = True
-    dialogue.world.camera.switch(True)
-    dialogue.answer(phrases.CAMERA_NOW_ON)
+def camera_on(reach: Reach, _: Intent) -> None:
+    reach.lookout.on = True
+    reach.world.camera.switch(True)
+    reach.floor.answer(phrases.CAMERA_NOW_ON)
 
 
-def repair(dialogue: Dialogue, intent: Intent) -> None:
+def repair(reach: Reach, intent: Intent) -> None:
     """What was understood was wrong: forget that it was asked, and do what was meant."""
-    given = dialogue.given_last
-    if given and given.intent and dialogue.history and dialogue.history[-1][0] == given.intent.text:
-        dialogue.history.pop()
+    reach.memory.take_back()
     if not intent.text:
-        no(dialogue, intent)
+        no(reach, intent)
         return
-    dialogue.submit(Utterance(intent.text, 1.0))
+    reach.turns.submit(Utterance(intent.text, 1.0))
 
 
-def yes(dialogue: Dialogue, _: Intent) -> None:
-    asked, dialogue.asked_back = dialogue.asked_back, None
+def yes(reach: Reach, _: Intent) -> None:
+    asked = reach.memory.confirmed()
     if asked is not None:
-        dialogue.obey(asked)
+        obey(reach, asked)
     else:
-        dialogue.go_on()
+        reach.floor.go_on()
 
 
-def no(dialogue: Dialogue, _: Intent) -> None:
-    asked, dialogue.asked_back = dialogue.asked_back, None
-    dialogue.answer(phrases.ALL_RIGHT if asked is not None else phrases.NOT_UNDERSTOOD_NO)
+def no(reach: Reach, _: Intent) -> None:
+    asked = reach.memory.confirmed()
+    reach.floor.answer(phrases.ALL_RIGHT if asked is not None else phrases.NOT_UNDERSTOOD_NO)
 
 
-def save(dialogue: Dialogue, _: Intent) -> None:
-    seen = dialogue.lookout.seen
+def save(reach: Reach, _: Intent) -> None:
+    seen = reach.lookout.seen
     if seen is None:
-        dialogue.answer(phrases.NOTHING_TO_SAVE)
+        reach.floor.answer(phrases.NOTHING_TO_SAVE)
         return
-    words = " ".join(dialogue.mouth.last.sentences) if dialogue.mouth.last else ""
-    folder = dialogue.world.save(seen, words)
-    dialogue.mouth.signal("done")
-    dialogue.answer(phrases.SAVED.format(folder))
+    words = " ".join(reach.mouth.last.sentences) if reach.mouth.last else ""
+    folder = reach.world.save(seen, words)
+    reach.mouth.signal("done")
+    reach.floor.answer(phrases.SAVED.format(folder))
 
 
-def guide(dialogue: Dialogue, _: Intent) -> None:
-    if not dialogue.camera_on:
-        dialogue.answer(phrases.CAMERA_IS_OFF)
+def guide(reach: Reach, _: Intent) -> None:
+    if not reach.lookout.on:
+        reach.floor.answer(phrases.CAMERA_IS_OFF)
         return
-    dialogue.answer(phrases.ALL_RIGHT)
+    reach.floor.answer(phrases.ALL_RIGHT)
     asked = Intent("ask", "What does it say?")
-    dialogue.pages.aim(Turn(None, True, utterance=Utterance(asked.text, 1.0), intent=asked), PAGE_SECONDS)
+    reach.pages.aim(Turn(None, True, utterance=Utterance(asked.text, 1.0), intent=asked), PAGE_SECONDS)
 
 
-def document(dialogue: Dialogue, _: Intent) -> None:
-    dialogue.pages.begin()
+def document(reach: Reach, _: Intent) -> None:
+    reach.pages.begin()
 
 
-def finish(dialogue: Dialogue, _: Intent) -> None:
-    dialogue.pages.stop()
-    count = len(dialogue.pages.kept)
-    dialogue.answer(
-        phrases.PAGES_KEPT.format(f"{count} page{'' if count == 1 else 's'}") if count else phrases.NO_PAGES
-    )
+def finish(reach: Reach, _: Intent) -> None:
+    reach.pages.stop()
+    reach.floor.answer(wording.pages_kept(len(reach.memory.pages)))
 
 
-def again(dialogue: Dialogue, intent: Intent) -> None:
+def again(reach: Reach, intent: Intent) -> None:
     """Look once more, and answer what was asked last."""
-    given = dialogue.given_last
+    given = reach.turns.last
     if given is None or given.utterance is None:
-        repeat(dialogue, intent)
+        repeat(reach, intent)
         return
-    dialogue.lookout.discard()
-    dialogue.submit(given.utterance, given.intent)
+    reach.lookout.discard()
+    reach.turns.submit(given.utterance, given.intent)
 
 
-ORDERS: dict[str, Callable[[Dialogue, Intent], None]] = {
+ORDERS: dict[str, Callable[[Reach, Intent], None]] = {
     "stop": stop,
     "cancel": cancel,
     "pause": pause,
@@ -288,8 +288,8 @@ ORDERS: dict[str, Callable[[Dialogue, Intent], None]] = {
     "more": more,
     "next": next_,
     "previous": previous,
-    "slower": slower,
-    "faster": faster,
+    "slower": quicken,
+    "faster": quicken,
     "louder": louder,
     "quieter": quieter,
     "spell": spell,

@@ -17,11 +17,11 @@ import psutil
 from assistant.conversation.dialogue import Dialogue
 from assistant.conversation.mouth import Speak
 from assistant.conversation.workers import ThreadWorkers
-from assistant.engines.opening import EVERYDAY, Engines
 from assistant.errors import AssistantError, EngineError
-from assistant.mind.answering.asking import Seen
 from assistant.picture.gate import REFUSALS
+from assistant.picture.looking import Seen
 from assistant.picture.photo import Photo
+from assistant.ports.engines import EVERYDAY, Engines
 from assistant.ports.events import Event, Quit
 from assistant.ports.world import Camera, Loudspeaker, World
 from assistant.settings.preferences import Preferences

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from assistant.mind.answering.asking import Seen
 from assistant.mind.finding.grounding import Answer
 from assistant.mind.understanding.intents import Intent
+from assistant.picture.looking import Seen
 from assistant.sound.samples import Sound, Utterance
 
 

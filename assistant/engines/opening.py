@@ -16,15 +16,8 @@ import psutil
 from assistant.engines.local.streamed_answer import stop_all
 from assistant.errors import EngineError
 from assistant.picture.photo import Photo
-from assistant.ports.engines import (
-    BarcodeReader,
-    LanguageModel,
-    Reader,
-    Recogniser,
-    Speaker,
-    TextFinder,
-    VisionLanguageModel,
-)
+from assistant.picture.readers import BarcodeReader, Reader, TextFinder
+from assistant.ports.engines import EVERYDAY, EngineName, LanguageModel, Recogniser, Speaker, VisionLanguageModel
 from models.catalogue import Role
 from models.conversion import transformers_folder
 from models.errors import ModelError
@@ -36,9 +29,6 @@ if TYPE_CHECKING:
 
 Voice = Literal["natural", "fast"]
 """`natural`: the profile's neural voice; `fast`: espeak-ng, which starts sooner."""
-EngineName = Literal["recogniser", "speaker", "reader", "barcodes", "judge", "judge elsewhere", "eye"]
-EVERYDAY: tuple[EngineName, ...] = ("recogniser", "speaker", "reader", "barcodes")
-"""What nearly every question needs. The judge and the eye are opened only when a question does."""
 
 log = logging.getLogger(__name__)
 _Engine = TypeVar("_Engine")

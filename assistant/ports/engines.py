@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Literal, Protocol
 
-from assistant.picture.barcode import Barcode
-from assistant.picture.page import Box, Page
 from assistant.picture.photo import Photo
+from assistant.picture.readers import Readers
 from assistant.sound.samples import Sound, Utterance
 
 
@@ -25,27 +24,6 @@ class Speaker(Protocol):
         """One Sound for each sentence of `text`, as soon as it is made; `speed` 0.5 to 3 times the usual."""
 
 
-class Reader(Protocol):
-    """Optical character recognition."""
-
-    def read(self, photo: Photo) -> Page:
-        """Everything written in `photo`, in reading order, whichever way up it is."""
-
-
-class TextFinder(Protocol):
-    """Detection of text alone, quick enough to aim a camera by."""
-
-    def detect(self, photo: Photo) -> list[Box]:
-        """Where text lies, a box for each line, in pixels of `photo`; unread, so upside down does not matter."""
-
-
-class BarcodeReader(Protocol):
-    """Barcodes and QR codes."""
-
-    def codes(self, photo: Photo) -> list[Barcode]:
-        """Codes found in `photo`."""
-
-
 class LanguageModel(Protocol):
     """A language model used as a judge: it scores texts and writes nothing."""
 
@@ -53,6 +31,9 @@ class LanguageModel(Protocol):
         """Mean log-likelihood per token (nats) of each continuation after `prompt`."""
 
 
+EngineName = Literal["recogniser", "speaker", "reader", "barcodes", "judge", "judge elsewhere", "eye"]
+EVERYDAY: tuple[EngineName, ...] = ("recogniser", "speaker", "reader", "barcodes")
+"""What nearly every question needs. The judge and the eye are opened only when a question does."""
 Style = Literal["short", "chat"]
 """How a question is put to a model that sees: for a word or two, or for sentences."""
 
@@ -77,3 +58,33 @@ class VisionLanguageModel(Protocol):
         self, photo: Photo, question: str, history: Sequence[tuple[str, str]] = (), style: Style = "chat"
     ) -> AnswerStream:
         """The answer to `question` about `photo`, begun and not waited for; `history` holds earlier (question, answer) pairs."""
+
+
+class Engines(Readers, Protocol):
+    """All engines of one profile. Each is opened when it is first asked for, which raises EngineError where it is missing."""
+
+    @property
+    def recogniser(self) -> Recogniser: ...
+
+    @property
+    def speaker(self) -> Speaker: ...
+
+    @property
+    def judge(self) -> LanguageModel: ...
+
+    @property
+    def eye(self) -> VisionLanguageModel: ...
+
+    @property
+    def sees(self) -> bool:
+        """Whether there is a model that sees."""
+
+    @property
+    def asks(self) -> str:
+        """The other machine that is asked, by name or number; empty when nothing leaves this one."""
+
+    def leave_off(self) -> None:
+        """Nobody waits for the picture model any more; what it was writing ends."""
+
+    def warm(self, names: Sequence[EngineName] = ...) -> None:
+        """Open these engines, and run each once, so that the first question is not the slow one."""

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
-from assistant.mind.answering.asking import Seen
+from assistant.picture.looking import Seen
 from assistant.picture.photo import Photo
 from assistant.sound.samples import Sound
 

@@ -19,6 +19,7 @@ import torch
 from transformers import PreTrainedModel
 
 from rpiq.architectures.plugins import load_architectures
+from rpiq.architectures.processor import read_processor
 from rpiq.calibration.pictures import has_pictures
 from rpiq.calibration.questions import read_questions
 from rpiq.calibration.text import calibration_file, read_tokenizer
@@ -26,7 +27,7 @@ from rpiq.cli.terminal import show_count, show_progress, write_progress
 from rpiq.config import PartSettings, QuantizationConfig, Scheme, changed
 from rpiq.errors import ResourceError
 from rpiq.evaluate.answer_file import AnswerFile, model_sha256
-from rpiq.evaluate.answering import VisionModel, read_processor
+from rpiq.evaluate.answering import VisionModel
 from rpiq.evaluate.memory import weight_bytes
 from rpiq.evaluate.ocr_vqa import OcrVqa, Score, ocr_vqa
 from rpiq.evaluate.perplexity import joined_rows, perplexity, perplexity_autogptq, read_text

@@ -7,16 +7,13 @@ processor with a method `vqa`.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Any, Protocol
 
 import torch
-from transformers import AutoProcessor, BatchFeature, PreTrainedModel, ProcessorMixin
-from transformers.models.auto.processing_auto import PROCESSOR_MAPPING
+from transformers import BatchFeature, PreTrainedModel
 
-from rpiq.architectures.blocks import open_config
+from rpiq.architectures.processor import OwnPrompt
 from rpiq.calibration.questions import INSTRUCTION
-from rpiq.errors import ArchitectureError, CheckpointError
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -30,14 +27,6 @@ class Answerer(Protocol):
 
     def answer(self, image: Image, question: str) -> str:
         """The answer to `question` about `image`, 8-bit RGB."""
-
-
-@runtime_checkable
-class OwnPrompt(Protocol):
-    """A processor that knows how its family is asked for a short answer."""
-
-    def vqa(self, image: Image, question: str) -> Mapping[str, Any]:
-        """The model's inputs, `input_ids` `[1, tokens]` among them; the model generates the answer after these."""
 
 
 class VisionModel:
@@ -65,33 +54,3 @@ class VisionModel:
             return_tensors="pt",
         )
         return inputs
-
-
-def _open(folder: Path) -> Any:
-    """As transformers finds it; for a published folder that names no model type, as its family says."""
-    if (folder / "config.json").is_file() and not (folder / "processor_config.json").is_file():
-        found = PROCESSOR_MAPPING.get(type(open_config(folder)), None)
-        if found is not None:
-            processor_class: Any = found
-            return processor_class.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
-    return AutoProcessor.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
-
-
-def read_processor(folder: Path) -> Any:
-    """The processor in `folder`, for `VisionModel`. Runs no code of the folder.
-
-    CheckpointError when there is none, or it is damaged; ArchitectureError for one that takes no pictures, or knows no chat.
-    """
-    try:
-        processor = _open(folder)
-    except (OSError, ValueError, KeyError, TypeError, ImportError) as error:
-        raise CheckpointError(
-            f"{folder} holds no processor that can be read ({error}); get the model's own files again"
-        ) from error
-    if isinstance(processor, OwnPrompt):
-        return processor
-    if not isinstance(processor, ProcessorMixin) or not hasattr(processor, "image_processor"):
-        raise ArchitectureError(f"{folder} has no processor for pictures; give the folder of a model that sees")
-    if processor.chat_template is None:
-        raise ArchitectureError(f"{folder} has no chat template; copy the model's own chat_template.jinja into it")
-    return processor

@@ -19,18 +19,9 @@ import torch
 from torch import Tensor, nn
 
 from rpiq.architectures.blocks import Skeleton, compute_dtype
-from rpiq.calibration.pictures import has_pictures, read_picture_calibration
-from rpiq.calibration.text import (
-    Batch,
-    Calibration,
-    CalibrationRows,
-    MixedCalibration,
-    read_calibration,
-    read_tokenizer,
-)
+from rpiq.calibration.text import Batch, CalibrationRows
 from rpiq.config import QuantizationConfig
-from rpiq.errors import CalibrationError, CheckpointError, ResourceError
-from rpiq.evaluate.answering import read_processor
+from rpiq.errors import ResourceError
 from rpiq.formats.compressed_tensors import SCALE
 from rpiq.formats.weights import Weights
 from rpiq.formats.writer import QuantizedWriter
@@ -51,16 +42,16 @@ from rpiq.run.result import (
     read_distillation,
     versions,
 )
+from rpiq.run.rows import read_rows
 from rpiq.run.solve import Passes, Solved, output_error, put_all, solve_block
 from rpiq.run.student import Lesson, Student, scaled_blocks
+from rpiq.run.telling import Teller
 from rpiq.run.verify import Probe, same_as_stored, verify
 
 _OUTSIDE = "outside of the blocks, part"
 _OUTSIDE_BYTES = 1 << 28
 """Of the tensors outside of the blocks that are committed together."""
 _DISTILLED = "distillation"
-_BLOCKS_SHARE = 0.3
-"""Of the time of a run with stage 3 that its blocks take, as measured on SmolLM2-135M; only for saying how far it is."""
 
 
 class Run:
@@ -79,15 +70,14 @@ class Run:
     ) -> None:
         """Everything that can be refused without looking at the weights is. `started` is time.monotonic()'s."""
         self._weights, self._config, self._activations = weights, config, activations
-        self._listener, self._started = listener, started
+        self._started = started
         self._skeleton = Skeleton(weights, compute_dtype(weights, device), device)
-        self._calibration = self._read(calibration, text) if isinstance(calibration, Path) else calibration
-        self._check_ids()
+        self._tell = Teller(listener, started, len(self._skeleton.names), config.distills)
+        self._calibration = read_rows(calibration, text, self._skeleton, weights, config)
         self.plan = budget.plan(self._skeleton, weights, config, self._calibration)
         self._stack = -1
         self._calls: dict[str, list[tuple[Call, ...]]] = {}
         """Of the blocks of stack `_stack`, by kind of rows and number of the batch."""
-        self._share: float | None = None  # that was done when this run began
         rows = self._calibration.rows
         held = min(config.held_out_rows, rows // 4)
         self._set_rows(range(rows - held), range(rows - held, rows))
@@ -146,26 +136,6 @@ class Run:
             self._enter(0)
             return self._block(0)[0]
 
-    def _read(self, calibration: Path, text: Path | None) -> CalibrationRows:
-        folder, config = self._weights.folder, self._config
-        if has_pictures(calibration):
-            processor = read_processor(folder)
-            pictures = read_picture_calibration(calibration, processor, config.samples, config.seed)
-            return pictures if text is None else MixedCalibration(pictures, self._read_text(text))
-        if text is not None:
-            raise CalibrationError(f"{calibration} is text itself; give {text} as --calibration, or pictures there")
-        if len(self._skeleton.stacks) > 1:
-            raise CalibrationError(
-                f"{calibration} is text, and this model sees: its vision tower would learn nothing; "
-                "give --calibration a .jsonl of questions about pictures with answers, or a folder"
-            )
-        return self._read_text(calibration)
-
-    def _read_text(self, file: Path) -> Calibration:
-        config = self._config
-        rows = (config.samples, config.sequence_length, config.seed, config.chat_template)
-        return read_calibration(file, read_tokenizer(self._weights.folder), *rows)
-
     def _forget(self, index: int) -> None:
         """Remove what went into block `index`, but for what stage 3 begins with."""
         for kind in self._kinds:
@@ -183,15 +153,6 @@ class Run:
     @property
     def _last_span(self) -> range:
         return self._skeleton.spans[-1]
-
-    def _check_ids(self) -> None:
-        largest = int(self._calibration.ids.max())
-        if largest >= self._skeleton.vocabulary:
-            raise CheckpointError(
-                f"{self._weights.folder}: the tokenizer makes the token {largest}, "
-                f"the model knows {self._skeleton.vocabulary}; "
-                "they are not of one model"
-            )
 
     def _outside(self) -> list[list[str]]:
         """Names of the tensors outside of the blocks, in parts that are committed together."""
@@ -448,26 +409,6 @@ class Run:
             resumed=resumed,
             check=check,
         )
-
-    def _tell(
-        self, stage: str, block: int, detail: str = "", learned: float = 0.0, finished: BlockReport | None = None
-    ) -> None:
-        """learned: which share of the distillation is done."""
-        if self._listener is None:
-            return
-        count = len(self._skeleton.names)
-        share = (
-            _BLOCKS_SHARE * block / count + (1 - _BLOCKS_SHARE) * learned if self._config.distills else block / count
-        )
-        if stage in ("saving", "checking", "done"):
-            share = 1.0
-        # What a resumed run found done took no time now, so only what this one did tells how long the rest will take.
-        if self._share is None and stage == "block":
-            self._share = share
-        seconds, won = time.monotonic() - self._started, share - (self._share or 0.0)
-        found = stage == "finished" and self._share is None
-        left = seconds / won * (1 - share) if won > 0 and not found else None
-        self._listener(Progress(stage, block, count, detail, seconds, left, share, finished))
 
 
 def _output(block: nn.Module, hidden: Tensor, call: Call) -> Tensor:

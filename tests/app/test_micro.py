@@ -12,7 +12,8 @@ import pytest
 from app.cli import main
 from assistant.engines.local import families
 from assistant.engines.opening import Engines
-from assistant.mind.answering.asking import ask_in_writing, look
+from assistant.mind.answering.asking import ask_in_writing
+from assistant.picture.looking import look
 from assistant.picture.page import Page, arrange
 from assistant.picture.photo import Photo, load_photo
 from assistant.sound.samples import write_wav

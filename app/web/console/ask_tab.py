@@ -4,8 +4,8 @@ memory, which Gradio's own components would write into files.
 
 from __future__ import annotations
 
-from app.web.console import html
-from app.web.console.html import shown
+from app.web.console.parts import html
+from app.web.console.parts.html import shown
 from assistant.mind.understanding.question import LONGEST_QUESTION
 
 _FORM = f"""

@@ -9,9 +9,9 @@ import gradio as gr
 
 from app.checkup import checkup
 from app.settings import Settings
-from app.web.console import html
-from app.web.console.html import QUIET, shown
-from app.web.console.panel import Panel
+from app.web.console.parts import html
+from app.web.console.parts.html import QUIET, shown
+from app.web.console.parts.panel import Panel
 from assistant.checkup.privacy import DiscreetFormatter
 from models.errors import ModelError
 

@@ -8,16 +8,16 @@ from typing import cast
 import gradio as gr
 
 from app.settings import Settings
-from app.web.console import html
 from app.web.console.ask_tab import ask_tab
 from app.web.console.health_tab import Logbook, health_tab
-from app.web.console.html import shown
 from app.web.console.models_tab import models_tab
-from app.web.console.panel import Panel
+from app.web.console.parts import html
+from app.web.console.parts.html import shown
+from app.web.console.parts.panel import Panel
+from app.web.console.parts.work import Work
 from app.web.console.quantize_tab import quantize_tab
 from app.web.console.settings_tab import settings_tab
 from app.web.console.wizard import Wizard
-from app.web.console.work import Work
 
 TITLE = "Set up the assistant"
 CACHE_SECONDS = 60

@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING, Any
 import gradio as gr
 
 from app.settings import Settings
-from app.web.console import html
-from app.web.console.html import QUIET, shown
-from app.web.console.panel import Panel
-from app.web.console.work import Work
+from app.web.console.parts import html
+from app.web.console.parts.html import QUIET, shown
+from app.web.console.parts.panel import Panel
+from app.web.console.parts.work import Work
 from assistant.errors import AssistantError
 from models.catalogue import PROJECT
 from models.errors import ModelError

@@ -8,9 +8,9 @@ from typing import Any
 import gradio as gr
 
 from app import settings
-from app.web.console import html
-from app.web.console.controls import GROUPS, Form, controls, texts
-from app.web.console.html import QUIET, shown
+from app.web.console.parts import html
+from app.web.console.parts.controls import GROUPS, Form, controls, texts
+from app.web.console.parts.html import QUIET, shown
 from assistant.errors import SettingsError
 from assistant.settings.preferences import Preferences, choices
 

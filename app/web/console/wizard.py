@@ -9,12 +9,12 @@ import gradio as gr
 
 from app import settings
 from app.checkup import checkup
-from app.web.console import html
-from app.web.console.controls import Form, controls, texts
-from app.web.console.html import QUIET, shown
-from app.web.console.panel import Panel
-from app.web.console.trying import Shown, try_it
-from app.web.console.work import Work
+from app.web.console.parts import html
+from app.web.console.parts.controls import Form, controls, texts
+from app.web.console.parts.html import QUIET, shown
+from app.web.console.parts.panel import Panel
+from app.web.console.parts.trying import Shown, try_it
+from app.web.console.parts.work import Work
 from assistant.errors import AssistantError, SettingsError
 from assistant.settings.preferences import Preferences
 from models.errors import ModelError

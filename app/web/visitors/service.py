@@ -19,10 +19,11 @@ from app.web.visitors.line import Line, Place
 from app.web.visitors.sessions import Session, Sessions
 from assistant.conversation.exchange import Exchange, Piece
 from assistant.conversation.running import battery, voice
-from assistant.engines.opening import EVERYDAY, Engines
+from assistant.engines.opening import Engines
 from assistant.errors import AssistantError
 from assistant.picture.guidance import Direction
 from assistant.picture.photo import Photo
+from assistant.ports.engines import EVERYDAY
 from assistant.settings.preferences import Preferences
 from assistant.sound.samples import Sound
 from models.errors import ModelError

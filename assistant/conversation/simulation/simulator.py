@@ -17,8 +17,8 @@ from numpy.typing import NDArray
 
 from assistant.conversation.dialogue import Dialogue
 from assistant.conversation.mouth import Speak
-from assistant.engines.opening import Engines
 from assistant.picture.photo import Photo
+from assistant.ports.engines import Engines
 from assistant.ports.events import DeviceBack, DeviceLost, DeviceName, Event, Finished, Made, Played
 from assistant.ports.world import World
 from assistant.settings.preferences import Preferences

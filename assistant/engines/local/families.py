@@ -30,8 +30,8 @@ from models.cogvlm2.folder import is_cogvlm2
 from models.cogvlm2.opening import open_model
 from models.errors import ModelError, PromptError, Unsuitable
 from rpiq import RpiqError, load
+from rpiq.architectures.processor import read_processor
 from rpiq.errors import ArchitectureError
-from rpiq.evaluate.answering import read_processor
 
 _TEMPLATES: dict[Style, Template] = {"short": "vqa", "chat": "chat"}
 """Of CogVLM2."""

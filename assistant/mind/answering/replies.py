@@ -8,15 +8,16 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
-from assistant.engines.opening import Engines
-from assistant.mind.answering.asking import Seen, joined, think_aloud
 from assistant.mind.answering.comparison import compare
 from assistant.mind.answering.reading_aloud import headings_of, sentences_of
+from assistant.mind.answering.thinking import joined, think_aloud
 from assistant.mind.finding.grounding import Answer
 from assistant.mind.finding.medicine import looks_like_medicine
 from assistant.mind.understanding.intents import Intent
 from assistant.mind.understanding.question import understand
 from assistant.picture import colours
+from assistant.picture.looking import Seen
+from assistant.ports.engines import Engines
 from assistant.sound.speaking.phrases import NO_HEADINGS, NO_TEXT, NOTHING_TO_COMPARE, ON_PAGE
 
 ABOUT_PICTURES = ("ask", "read", "headings", "colour", "light", "compare")

@@ -6,7 +6,8 @@ The exact words stand in `commands.py`; when each way is tried is known to `inte
 from __future__ import annotations
 
 from assistant.mind.understanding.alike import sounds
-from assistant.mind.understanding.commands import TEMPLATES, IntentName, words_of
+from assistant.mind.understanding.commands import TEMPLATES, IntentName
+from assistant.mind.understanding.templates import words_of
 
 KEY_WORDS: dict[IntentName, str] = {
     # One of these groups has to be said, and nothing but words of the intent's own templates and `COMMON` words beside it.

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from assistant.mind.answering.asking import Seen
 from assistant.mind.finding.grounding import Answer
+from assistant.picture.looking import Seen
 from assistant.ports.events import DeviceLost, Event, Made, SpeechEnded, SpeechPaused
 from assistant.sound.samples import Sound, Utterance
 from assistant.sound.speaking.phrases import STILL_WORKING

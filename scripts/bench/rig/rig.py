@@ -24,7 +24,8 @@ from assistant.engines.opening import Engines
 from assistant.errors import CameraError
 from assistant.picture.page import Page
 from assistant.picture.photo import Photo
-from assistant.ports.engines import LanguageModel, Reader, Recogniser, Speaker
+from assistant.picture.readers import Reader
+from assistant.ports.engines import LanguageModel, Recogniser, Speaker
 from assistant.ports.events import Event, Pressed, Quit, SpeechEnded, Typed
 from assistant.settings.preferences import Preferences
 from assistant.sound.hearing.listener import Listener

@@ -16,7 +16,8 @@ import pytest
 
 from assistant.checkup.privacy import OWN_LOGGERS, DiscreetFormatter, disk_traces, open_sockets, usual_folders
 from assistant.engines.opening import Engines
-from assistant.mind.answering.asking import ask_in_writing, look
+from assistant.mind.answering.asking import ask_in_writing
+from assistant.picture.looking import look
 from assistant.picture.photo import load_photo
 from models.store import Store
 from tests.leaks import everything_logged, leaked

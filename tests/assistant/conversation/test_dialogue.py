@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from assistant.conversation.dialogue import KEPT_SECONDS
 from assistant.conversation.simulation.simulator import TAKES
+from assistant.conversation.turns import KEPT_SECONDS
 from assistant.engines.opening import Engines
 from assistant.engines.remote.client import Connection
 from assistant.errors import EngineError
@@ -141,7 +141,7 @@ def test_words_of_command_work_at_any_time(engines: Engines) -> None:
     assert PROHIBITED in scene.world.saved[0]
     assert scene.type("forget everything") == "Everything is forgotten."
     assert scene.dialogue.lookout.seen is None
-    assert scene.dialogue.history == []
+    assert scene.dialogue.memory.history == []
     assert scene.type("spell that") == "There is nothing to spell yet."
 
 
@@ -191,7 +191,7 @@ def test_what_was_heard_badly_is_repeated_first_and_can_be_put_right(engines: En
     scene.engines.heard = Utterance("No, I said when does it expire?", 0.9)
     scene.user_says("No, I said when does it expire?")
     assert "11:59 PM" in scene.said()
-    assert [question for question, _ in scene.dialogue.history] == ["when does it expire?"]
+    assert [question for question, _ in scene.dialogue.memory.history] == ["when does it expire?"]
 
 
 def test_what_was_heard_badly_is_said_as_soon_as_any_answer(engines: Engines) -> None:
@@ -421,7 +421,7 @@ def test_a_document_is_read_page_by_page_and_kept(engines: Engines) -> None:
     scene.world.run(4.0)
     assert scene.type("How much was paid?").startswith("On page 2:")
     scene.type("forget everything")
-    assert scene.dialogue.pages.kept == []
+    assert scene.dialogue.memory.pages == []
 
 
 def test_two_pictures_are_compared(engines: Engines) -> None:

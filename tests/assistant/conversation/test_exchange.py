@@ -10,7 +10,7 @@ import pytest
 from assistant.conversation.exchange import Exchange, Heard, Reply, Sentence
 from assistant.engines.opening import Engines
 from assistant.errors import QuestionError, SoundError
-from assistant.mind.answering.asking import Seen
+from assistant.picture.looking import Seen
 from assistant.picture.photo import Photo, load_photo
 from assistant.settings.preferences import Answers
 from assistant.sound.samples import Sound, load_sound

@@ -12,7 +12,7 @@ import pytest
 from playwright.sync_api import Browser, Route, expect
 
 from app import settings
-from app.web.console.controls import GROUPS, controls
+from app.web.console.parts.controls import GROUPS, controls
 from app.web.console.settings_tab import KEYS
 from assistant.settings.preferences import Preferences, choices
 from models.store import Store

@@ -16,8 +16,8 @@ import pytest
 from playwright.sync_api import Browser, expect
 
 from app import settings
+from app.web.console.parts.work import BusyError, Work
 from app.web.console.quantize_tab import RUNS, RunError, command, results
-from app.web.console.work import BusyError, Work
 from models.store import Store
 from rpiq.run.result import REPORT_FILE, read_report
 from scripts.random_models.language_model import SHAPES, write_random_model

@@ -24,16 +24,17 @@ from assistant.engines.remote.client import Connection
 from assistant.engines.remote.eye import RemoteEye, data_url
 from assistant.engines.remote.health import Health, examine
 from assistant.engines.remote.judge import CannotScoreError, score
-from assistant.mind.answering.asking import Seen, think, think_aloud
+from assistant.mind.answering.thinking import think, think_aloud
 from assistant.mind.understanding.question import understand
 from assistant.picture import gate
+from assistant.picture.looking import Seen
 from assistant.picture.page import Page
 from assistant.picture.photo import Photo, load_photo
 from assistant.ports.engines import Style
 from models.conversion import transformers_folder
 from models.store import Store
 from rpiq import load
-from rpiq.evaluate.answering import read_processor
+from rpiq.architectures.processor import read_processor
 from tests.assistant.engines.local.seers import photo
 from tests.assistant.engines.remote.servers import Behaviour, says, status, stub, transformers_serve
 from tests.assistant.picture.pages import line, page

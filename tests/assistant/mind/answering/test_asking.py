@@ -9,9 +9,11 @@ import zxingcpp
 
 from assistant.engines.opening import Engines
 from assistant.errors import QuestionError, SoundError
-from assistant.mind.answering.asking import ask_aloud, ask_in_writing, ground, look
+from assistant.mind.answering.asking import ask_aloud, ask_in_writing
+from assistant.mind.answering.thinking import ground
 from assistant.mind.understanding.question import understand
 from assistant.picture import gate
+from assistant.picture.looking import look
 from assistant.picture.page import Page
 from assistant.picture.photo import Photo, load_photo
 from assistant.sound.samples import Sound, Utterance, load_sound

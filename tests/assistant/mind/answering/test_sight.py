@@ -11,11 +11,13 @@ import pytest
 
 from assistant.engines.opening import Engines
 from assistant.errors import EngineError
-from assistant.mind.answering.asking import Seen, ask_in_writing, think
+from assistant.mind.answering.asking import ask_in_writing
 from assistant.mind.answering.sight import sentences, style
+from assistant.mind.answering.thinking import think
 from assistant.mind.finding.grounding import Answer
 from assistant.mind.understanding.question import understand
 from assistant.picture import gate
+from assistant.picture.looking import Seen
 from assistant.picture.page import Page
 from assistant.picture.photo import Photo, load_photo
 from assistant.ports.engines import Style

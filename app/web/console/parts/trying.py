@@ -6,8 +6,8 @@ import threading
 from collections.abc import Iterator, Sequence
 
 from app.settings import Settings
-from app.web.console import html
-from app.web.console.child import CommandError, running
+from app.web.console.parts import html
+from app.web.console.parts.child import CommandError, running
 
 _alone = threading.Lock()
 """Two would want the same device."""

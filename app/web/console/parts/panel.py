@@ -11,8 +11,8 @@ from typing import Any
 
 import gradio as gr
 
-from app.web.console.html import QUIET, items, one_line, shown
-from app.web.console.work import State, Work
+from app.web.console.parts.html import QUIET, items, one_line, shown
+from app.web.console.parts.work import State, Work
 
 SECONDS = 1.0
 _ENDED = {

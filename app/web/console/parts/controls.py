@@ -8,7 +8,7 @@ from typing import Any
 import gradio as gr
 
 from app import settings
-from app.web.console.html import QUIET
+from app.web.console.parts.html import QUIET
 from assistant.errors import SettingsError
 from assistant.settings.preferences import Choice, Preferences, Value, choices
 from models.catalogue import load as load_catalogue

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from app.settings import Settings
-from app.web.console.child import Child, CommandError
+from app.web.console.parts.child import Child, CommandError
 from assistant.errors import AssistantError
 
 if TYPE_CHECKING:

@@ -1,0 +1,144 @@
+"""Who answers a question about a picture: codes, print, the picture model, or nobody; and the answer, part by part.
+
+The gate stands before every model that sees the picture, and the reader before the picture model (`sight.py`).
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+
+from assistant.errors import ServerError
+from assistant.mind.answering import sight
+from assistant.mind.finding.grounding import Answer, answer, stands_in
+from assistant.mind.finding.medicine import looks_like_medicine
+from assistant.mind.finding.sentiment import sentiment
+from assistant.mind.understanding.question import Question
+from assistant.picture import gate
+from assistant.picture.looking import Seen
+from assistant.picture.page import Page
+from assistant.ports.engines import Engines, LanguageModel
+from assistant.sound.speaking.phrases import (
+    BROKE_OFF,
+    NOT_SAID,
+    SENTIMENT,
+    SENTIMENT_UNSURE,
+    barcodes,
+    could_read,
+    not_found,
+)
+
+log = logging.getLogger(__name__)
+
+
+def think(question: Question, seen: Seen, engines: Engines, history: Sequence[tuple[str, str]] = ()) -> Answer:
+    """The answer to `question` about what was seen; no model has a say before the gate has.
+
+    What the reader cannot answer is asked of the picture model, where the profile has one; `history` is for it.
+    """
+    return joined(list(think_aloud(question, seen, engines, history)))
+
+
+def think_aloud(
+    question: Question, seen: Seen, engines: Engines, history: Sequence[tuple[str, str]] = ()
+) -> Iterator[Answer]:
+    """As `think`, part by part: the picture model's sentences as they are written."""
+    page = seen.page
+    if page is None or not engines.sees:
+        yield _think_reading(question, seen, engines)
+    elif sight.is_visual(question) and seen.quality.usable and looks_like_medicine(page):
+        yield sight.read_medicine(question, page)
+    elif not sight.may_look(question, page, seen.quality):
+        yield _think_reading(question, seen, engines)
+    else:
+        given = None if sight.is_visual(question) else _think_reading(question, seen, engines)
+        if given is None or sight.leaves_room(question, page, given):
+            yield from _think_seeing(question, seen, page, given, engines, history)
+        else:
+            yield given
+
+
+def _think_seeing(
+    question: Question,
+    seen: Seen,
+    page: Page,
+    given: Answer | None,
+    engines: Engines,
+    history: Sequence[tuple[str, str]],
+) -> Iterator[Answer]:
+    """The picture model's answer. Where that is on another machine and fails, the reader's (`given`, if it has answered already)
+    and what is wrong; what was said by then stays said."""
+    begun = False
+    try:
+        for part in sight.ask_eye(question, seen.photo, page, seen.quality, engines.eye, history):
+            yield part
+            begun = True
+    except ServerError as error:
+        log.warning("%s", error)
+        if begun:
+            yield Answer(BROKE_OFF, False, "the other machine broke off", ())
+        else:
+            yield sight.only_read(error, given or _think_reading(question, seen, engines))
+
+
+def joined(parts: Sequence[Answer]) -> Answer:
+    """The parts of one answer as one."""
+    if len(parts) == 1:
+        return parts[0]
+    return Answer(
+        " ".join(part.text for part in parts),
+        all(part.abstained for part in parts),
+        next((part.reason for part in parts if part.reason), ""),
+        tuple(dict.fromkeys(line for part in parts for line in part.evidence)),
+        " ".join(part.seen for part in parts if part.seen),
+    )
+
+
+def _think_reading(question: Question, seen: Seen, engines: Engines) -> Answer:
+    """The answer of the reader, and of the language model where it judges."""
+    codes = engines.barcodes.codes(seen.photo) if question.kind == "barcode" and seen.page else []
+    if codes:
+        return Answer(barcodes([(code.format, code.text) for code in codes]), False, "", ())
+    if seen.page is None or not seen.quality.usable or not seen.page.lines:
+        return ground(question, seen.page, seen.quality, None)
+    if question.kind == "barcode":
+        return Answer(not_found("barcode", seen.page.text), True, "no barcode", seen.page.lines)
+    if question.kind == "sentiment":
+        said = question.text.partition(":")[2].strip()  # "what is the mood of this: I love it"
+        mood = sentiment(said or seen.page.text, engines.judge)
+        if mood.sure:
+            return Answer(SENTIMENT.format(mood.label), False, "", seen.page.lines)
+        return Answer(SENTIMENT_UNSURE.format(mood.label), True, "uncertain", seen.page.lines)
+    return ground(question, seen.page, seen.quality, _LateJudge(engines))
+
+
+def ground(question: Question, page: Page | None, quality: gate.Quality, judge: LanguageModel | None) -> Answer:
+    """The answer that stands on the page, as far as the picture's quality lets one trust it.
+
+    `page` may be None when the gate let nobody read.
+    """
+    if question.kind in NOT_SAID:
+        return Answer(NOT_SAID[question.kind], True, "not judged", page.lines if page else ())
+    if page is None or not quality.usable:
+        refusing = next(finding for finding in quality.findings if finding.refuse)
+        return Answer(quality.spoken, True, refusing.kind, page.lines if page else ())
+    given = answer(question, page, judge)
+    hint = next((finding for finding in quality.findings if not finding.refuse), None)
+    if hint is None:
+        return given
+    if hint.kind == "cut" and not given.abstained and question.kind != "read" and stands_in(given, quality.cut_lines):
+        return Answer(f"{hint.reason} {hint.action} {could_read(given.text)}", True, hint.kind, given.evidence)
+    # Who got an answer hears that there may be more; who got none, or a whole page, hears what to do about it too.
+    wordy = given.abstained or question.kind == "read"
+    return replace(given, text=f"{given.text} {hint.reason}{f' {hint.action}' if wordy else ''}")
+
+
+class _LateJudge:
+    """The language model, opened only if the answer is in dispute: most questions never need it."""
+
+    def __init__(self, engines: Engines) -> None:
+        self._engines = engines
+
+    def score(self, prompt: str, continuations: Sequence[str]) -> list[float]:
+        return self._engines.judge.score(prompt, continuations)
