@@ -23,6 +23,7 @@ from app import cli as assistant
 from rpiq.cli import main as rpiq
 from tests.blocks import Block, Document, read_document
 from tests.paths import ROOT, SAMPLES
+from tests.rooms import FLOORS, arrows
 
 GUIDES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted(ROOT.glob("docs/*.md"))]
 """What people read and type from."""
@@ -140,7 +141,17 @@ def test_what_a_newcomer_does_is_short() -> None:
 
 
 def test_the_map_is_read_in_five_minutes() -> None:
-    assert len(DOCUMENTS[MAP].lines) <= 190
+    assert len(DOCUMENTS[MAP].lines) <= 180
+
+
+def test_the_map_has_the_rooms_in_the_order_in_which_they_stand_on_each_other() -> None:
+    """A room imports only rooms below it in the table; a file in the hall of a floor may be used by the rooms of that floor."""
+    text = MAP.read_text("utf-8")
+    rows = re.findall(r"^\| `([\w/]+)`", text[text.index("| room |") : text.index("| scripts |")], re.MULTILINE)
+    place = {room.replace("/", "."): number for number, room in enumerate(rows) if "/" in room}
+    upward = [way for way in arrows(*FLOORS) if {*way} <= {*place} and place[way[0]] > place[way[1]]]
+    assert len(place) > 30
+    assert upward == []
 
 
 # How
