@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 import subprocess
 from pathlib import Path, PurePath
 
@@ -57,3 +58,21 @@ def test_every_room_says_at_its_door_what_comes_in_and_what_goes_out(house: list
 
 def door_sign(door: Path) -> str:
     return ast.get_docstring(ast.parse(door.read_text("utf-8"))) or ""
+
+
+def test_files_that_are_named_in_the_code_are_there(house: list[PurePath]) -> None:
+    """In docstrings and comments, between backticks or as a path that begins at the top."""
+    known = {"/".join(path.parts[at:]) for path in tracked() for at in range(len(path.parts))}
+    named = re.compile(
+        r"`([\w./-]+\.(?:py|md|sh|js))`|(?<![\w/.\"'-])((?:app|assistant|models|rpiq|scripts)/[\w./-]+\.(?:py|js))"
+    )
+    elsewhere = {"model_spec.py"}  # of CTranslate2
+    lost = [
+        f"{path}:{number}: {name}"
+        for path in house
+        if path.suffix in CODE
+        for number, line in enumerate((ROOT / path).read_text("utf-8").splitlines(), 1)
+        for name in (found.group(1) or found.group(2) for found in named.finditer(line))
+        if name not in known | elsewhere
+    ]
+    assert lost == []

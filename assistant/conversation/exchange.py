@@ -1,7 +1,7 @@
 """A conversation in turns, with somebody who sends pictures and words and gets sentences back: from a web page, or a program.
 
-Who asks also plays the sound, so what concerns only that (pause, next, louder) is handed back as an `Act`. What words mean is known
-to `mind/intents.py`, answers about pictures are made in `replies.py`; the conversation by ear alone is `dialogue.py`.
+Who asks also plays the sound, so what concerns only that (pause, next, louder) is handed back as an `Act`. What is said is decided in
+`wording.py` and `mind/answering`, what is kept in `memory.py`; the conversation by ear alone is `dialogue.py`.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """A quantized folder in the formats of others, with the very codes: GPTQ for its servers, GGUF for llama.cpp.
 
-Nothing is quantized a second time, so what a format cannot hold is refused. The folder's own format: `rpiq/compressed_tensors.py`;
+Nothing is quantized a second time, so what a format cannot hold is refused. The folder's own format: `rpiq/formats/compressed_tensors.py`;
 the vocabulary of a GGUF file: `gguf_vocabulary.py`.
 """
 

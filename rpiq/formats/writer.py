@@ -1,7 +1,7 @@
 """Writes a quantized checkpoint: compressed-tensors `pack-quantized` shards, index, config.json and the model's small files.
 
 Everything is written into a hidden folder beside the target, which is renamed at the very end; after a kill the parts that
-were committed are found again. How a Linear is stored: `rpiq/compressed_tensors.py`; which codes it gets is the driver's affair.
+were committed are found again. How a Linear is stored: `rpiq/formats/compressed_tensors.py`; which codes it gets is the driver's affair.
 """
 
 from __future__ import annotations

@@ -74,7 +74,7 @@ class LentLinear(Lent):
     """For a quantized Linear."""
 
     def __init__(self, weights: Weights, stored: Mapping[str, str], dtype: torch.dtype, scheme: Scheme) -> None:
-        """`stored`: by suffix (`rpiq/compressed_tensors.py`), and the bias. CheckpointError when a part is missing."""
+        """`stored`: by suffix (`rpiq/formats/compressed_tensors.py`), and the bias. CheckpointError when a part is missing."""
         super().__init__(weights, stored, dtype)
         self.scheme = scheme
         needed = {*compressed_tensors.SUFFIXES} - ({compressed_tensors.ZERO} if scheme.symmetric else set())

@@ -64,7 +64,7 @@ class QuantLinear(nn.Module):
         dtype: torch.dtype = torch.bfloat16,
         device: torch.device | str = "cpu",
     ) -> Self:
-        """From what a checkpoint holds of one Linear, by suffix (`rpiq/compressed_tensors.py`). CheckpointError when it does not fit."""
+        """From what a checkpoint holds of one Linear, by suffix (`formats/compressed_tensors.py`). CheckpointError when it does not fit."""
         codes, grid = compressed_tensors.from_tensors(
             {suffix: tensor.to(device) for suffix, tensor in stored.items()}, scheme
         )

@@ -12,7 +12,7 @@ import { Speaker } from "./speaker.js";
 import { TalkButton } from "./talk.js";
 
 const SPEED_STEP = 0.25;
-const VOLUME_STEP = 0.15; // as in assistant/orders.py
+const VOLUME_STEP = 0.15; // as in assistant/conversation/orders.py
 const SIGN_OF_LIFE = [4000, 20_000, 60_000]; // ms after a question that is not answered yet
 const LINE_AGAIN = 10_000; // ms between two places in line that are said
 const LONGEST_RECORDING = 58_000; // ms; the server takes a minute

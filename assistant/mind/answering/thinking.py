@@ -8,6 +8,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from typing import Literal
 
 from assistant.errors import ServerError
 from assistant.mind.answering import sight
@@ -40,19 +41,33 @@ def think(question: Question, seen: Seen, engines: Engines, history: Sequence[tu
     return joined(list(think_aloud(question, seen, engines, history)))
 
 
+Answerer = Literal["reader", "label", "eye", "reader, then eye"]
+"""Who may answer: what was read; a medicine's label, word by word; the picture model; or that only where print leaves room."""
+
+
+def who_answers(question: Question, seen: Seen, sees: bool) -> Answerer:
+    """The one place where it is decided who may answer; `sees`: whether there is a picture model."""
+    page = seen.page
+    if page is None or not sees:
+        return "reader"
+    if sight.is_visual(question) and seen.quality.usable and looks_like_medicine(page):
+        return "label"
+    if not sight.may_look(question, page, seen.quality):
+        return "reader"
+    return "eye" if sight.is_visual(question) else "reader, then eye"
+
+
 def think_aloud(
     question: Question, seen: Seen, engines: Engines, history: Sequence[tuple[str, str]] = ()
 ) -> Iterator[Answer]:
     """As `think`, part by part: the picture model's sentences as they are written."""
-    page = seen.page
-    if page is None or not engines.sees:
+    answerer, page = who_answers(question, seen, engines.sees), seen.page
+    if page is None or answerer == "reader":
         yield _think_reading(question, seen, engines)
-    elif sight.is_visual(question) and seen.quality.usable and looks_like_medicine(page):
+    elif answerer == "label":
         yield sight.read_medicine(question, page)
-    elif not sight.may_look(question, page, seen.quality):
-        yield _think_reading(question, seen, engines)
     else:
-        given = None if sight.is_visual(question) else _think_reading(question, seen, engines)
+        given = None if answerer == "eye" else _think_reading(question, seen, engines)
         if given is None or sight.leaves_room(question, page, given):
             yield from _think_seeing(question, seen, page, given, engines, history)
         else:
