@@ -71,7 +71,9 @@ def test_what_can_be_typed_is_run_or_says_why_not(path: Path) -> None:
     unknown = [name(block) for block in document.blocks if block.kind not in ("sh", "python", "text", "json", "toml")]
     assert unknown == [], "say what it is: ```sh, ```python, ```text, ```json or ```toml"
     assert [name(block) for block in document.blocks if block.not_run == "" and not block.is_run] == [], "give a reason"
-    assert [name(block) for block in document.blocks if block.needs not in ("", "models")] == [], "unknown need"
+    assert [name(block) for block in document.blocks if block.needs not in ("", "models", "minutes")] == [], (
+        "unknown need"
+    )
 
 
 @pytest.mark.parametrize("path", PAPERS, ids=name)
@@ -97,6 +99,11 @@ def test_addresses_of_the_api_exist(path: Path) -> None:
 
 @pytest.mark.parametrize("block", blocks(""), ids=name)
 def test_it_runs(block: Block, stages: Stages) -> None:
+    run(block, stages.of(block.file), {})
+
+
+@pytest.mark.parametrize("block", blocks("minutes"), ids=name)
+def test_it_runs_in_its_time(block: Block, stages: Stages) -> None:
     run(block, stages.of(block.file), {})
 
 
