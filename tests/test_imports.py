@@ -30,6 +30,20 @@ def test_no_room_reaches_up_to_one_that_stands_on_it(floors: tuple[str, ...]) ->
     assert circle(arrows(*floors)) == []
 
 
+def test_no_house_reaches_up_to_one_that_stands_on_it() -> None:
+    """Rooms within rooms taken together: assistant/sound with hearing and speaking."""
+    ways: dict[tuple[str, str], list[str]] = {}
+    for (upper, lower), found in arrows(*FLOORS).items():
+        way = house_of(upper), house_of(lower)
+        if way[0] != way[1]:
+            ways.setdefault(way, []).extend(found)
+    assert circle(ways) == []
+
+
+def house_of(room: str) -> str:
+    return ".".join(room.split(".")[:2])
+
+
 def test_a_circle_between_rooms_is_found_with_the_imports_that_close_it(tmp_path: Path) -> None:
     for name, text in {
         "a/x/one": "from a.y import two",

@@ -26,7 +26,7 @@ from assistant.picture.photo import Photo
 from assistant.picture.same_scene import same_scene
 from assistant.ports.engines import Engines
 from assistant.settings.preferences import Answers
-from assistant.sound.hearing.recogniser import hear
+from assistant.sound.hearing.words import hear
 from assistant.sound.samples import Sound, Utterance
 from assistant.sound.speaking import phrases
 from assistant.sound.speaking.voice import pieces

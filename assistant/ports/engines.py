@@ -7,14 +7,20 @@ from typing import Literal, Protocol
 
 from assistant.picture.photo import Photo
 from assistant.picture.readers import Readers
-from assistant.sound.samples import Sound, Utterance
+from assistant.sound.hearing.words import Recogniser
+from assistant.sound.samples import Sound
 
-
-class Recogniser(Protocol):
-    """Speech to text."""
-
-    def transcribe(self, sound: Sound) -> Utterance:
-        """Words spoken in `sound`; an empty text when there are none."""
+__all__ = [
+    "EVERYDAY",
+    "AnswerStream",
+    "EngineName",
+    "Engines",
+    "LanguageModel",
+    "Recogniser",
+    "Speaker",
+    "Style",
+    "VisionLanguageModel",
+]
 
 
 class Speaker(Protocol):

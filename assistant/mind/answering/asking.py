@@ -12,7 +12,7 @@ from assistant.mind.understanding.question import Question, understand
 from assistant.picture.looking import Seen, Stopwatch, look
 from assistant.picture.photo import Photo
 from assistant.ports.engines import Engines
-from assistant.sound.hearing.recogniser import hear
+from assistant.sound.hearing.words import hear
 from assistant.sound.samples import Sound, Utterance
 from assistant.sound.speaking.phrases import NOT_HEARD_WELL
 from assistant.sound.speaking.pronounce import as_spoken

@@ -14,8 +14,8 @@ from faster_whisper.vad import get_vad_model
 from numpy.typing import NDArray
 from pywebrtc_audio import AudioProcessor, NoiseSuppressor
 
-from assistant.ports.events import Event, SpeechEnded, SpeechPaused, SpeechResumed, SpeechStarted, Woken
 from assistant.settings.preferences import Listening
+from assistant.sound.hearing.events import HeardEvent, SpeechEnded, SpeechPaused, SpeechResumed, SpeechStarted, Woken
 from assistant.sound.hearing.speech import FRAME, Frame, Happening, ListenerOptions, Speech, What
 from assistant.sound.hearing.wakeword import SENSITIVITIES, WakeWord
 from assistant.sound.samples import HEARING_RATE, Sound
@@ -77,7 +77,7 @@ class Listener:
         if self._wake:
             self._wake.reset()
 
-    def hear(self, block: Samples, played: Samples, now: float) -> list[Event]:
+    def hear(self, block: Samples, played: Samples, now: float) -> list[HeardEvent]:
         """What happened in `block`, which the microphone heard while the loudspeaker put out `played`.
 
         Both are `[n * 160]` at 16 kHz, zeros for silence. `now`: when the block ended, on the clock of the events.
@@ -87,7 +87,7 @@ class Listener:
             raise ValueError(f"{len(block)} samples heard, {len(played)} played: want as many of both, and whole 10 ms")
         clear = self._echo.process(block, played) if self._echo else block
         quiet = self._noise.process(clear)
-        events: list[Event] = []
+        events: list[HeardEvent] = []
         end = self._tape.end + len(block) + self._delay
         for at in range(0, len(block), STEP):
             step = slice(at, at + STEP)
@@ -135,7 +135,7 @@ class Listener:
         before = self._played.cut(first - round(ECHO_SECONDS * HEARING_RATE), last)
         return likeness(self._tape.cut(first, last), before) > self._options.alike
 
-    def _event(self, what: What, at: float) -> Event:
+    def _event(self, what: What, at: float) -> HeardEvent:
         match what:
             case "woken":
                 return Woken(at)

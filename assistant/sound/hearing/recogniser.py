@@ -16,8 +16,7 @@ from faster_whisper.tokenizer import Tokenizer
 from faster_whisper.vad import VadOptions, collect_chunks, get_speech_timestamps
 from numpy.typing import NDArray
 
-from assistant.errors import EngineError, SoundError
-from assistant.ports.engines import Recogniser
+from assistant.errors import EngineError
 from assistant.sound.samples import HEARING_RATE, Sound, Utterance, resample
 
 # Each value below was compared on the 28 + 5 clips of the speech set: docs/results/speech-cpu.md.
@@ -108,17 +107,3 @@ def _unopened(folder: Path, reason: str) -> EngineError:
         f"cannot open the recogniser in {folder} ({reason}): run `assistant models fetch`",
         "I cannot hear: my speech model is missing or damaged. Run: assistant models fetch.",
     )
-
-
-def hear(sound: Sound, recogniser: Recogniser) -> Utterance:
-    """The question spoken in `sound`.
-
-    Errors: SoundError when nobody speaks in it.
-    """
-    utterance = recogniser.transcribe(sound)
-    if not utterance.text:
-        raise SoundError(
-            f"no speech in {sound.seconds:.1f} s of sound: check the microphone and speak nearer to it",
-            "I heard nothing. Please ask again, a little nearer to the microphone.",
-        )
-    return utterance

@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 
 from assistant.errors import EngineError, SoundError
-from assistant.sound.hearing.recogniser import WhisperRecogniser, hear
+from assistant.sound.hearing.recogniser import WhisperRecogniser
+from assistant.sound.hearing.words import hear
 from assistant.sound.samples import HEARING_RATE, Sound, load_sound, resample
 from models.store import Store
 from scripts.judging.speech import evaluate_speech, normalise, word_error_rate, word_errors
