@@ -113,6 +113,37 @@ def test_it_runs_with_the_models(block: Block, stages: Stages, request: pytest.F
     run(block, stages.of(block.file), {"RPIQ_ASSISTANT_MODELS": str(store.root)})
 
 
+@pytest.mark.parametrize(
+    "text",
+    ["assistant lisen", "assistant talk press | relese", "assistant models list|verfy", "assistant ask --pictur FILE",
+     "rpiq evaluate | inspct", "scripts/bench/latencies", "scripts/bench/latency --fast"],
+)  # fmt: skip
+def test_a_summary_with_a_mistake_is_found(text: str) -> None:
+    assert len(usage_faults(text)) == 1
+
+
+def test_a_document_is_taken_apart(tmp_path: Path) -> None:
+    text = (
+        "# A `b` c: d\n\n<!-- not run: a reason -->\n```sh\nx=1 rpiq \\\n  inspect FILE # why\n```\n\n    rpiq inspect\n\n"
+        "* see [it](#a-b-c-d) and `a\n  b.py`\n\n```python\nprint(1)\n```\n\n<!-- output -->\n```text\n1\n```\n"
+    )
+    (tmp_path / "x.md").write_text(text)
+    document = read_document(tmp_path / "x.md")
+    first, second, third = document.blocks
+    assert (first.not_run, first.is_run, second.is_run, second.output, third.kind) == (
+        "a reason",
+        False,
+        True,
+        "1",
+        "text",
+    )
+    assert list(commands(first.text)) == [["rpiq", "inspect", "FILE"]]
+    assert document.indented == [9]
+    assert link_fault(document.file, "#a-b-c-d") == ""
+    assert link_fault(document.file, "#a-b") != ""
+    assert [code for _, code in document.codes] == ["b", "a b.py"]
+
+
 # What is pointed at
 
 
