@@ -166,14 +166,14 @@ def test_any_string_is_taken_in_no_time() -> None:
     signs = "aeinost .,?!'’\"()[]*♪-—0139éßЖ漢🙂\u200b\u202e\ud800\x00\n\t"
     words = [word for _, text in samples("tuning")[:300] for word in text.split()]
     odd = [
-        *("".join(chance.choices(signs, k=chance.randrange(120))) for _ in range(150)),
-        *(" ".join(chance.choices(words, k=chance.randrange(1, 25))) for _ in range(150)),
+        *("".join(chance.choices(signs, k=chance.randrange(120))) for _ in range(500)),
+        *(" ".join(chance.choices(words, k=chance.randrange(1, 25))) for _ in range(500)),
         *(sign * 10_000 for sign in ("a", "stop ", "no, ", "[", "(", "*", "i said ", "\u0301", "ﷺ", "?", " ")),
     ]
-    started = time.perf_counter()
+    started = time.process_time()  # the processor's, so that a busy machine is no failure
     for text in odd:
         assert interpret(text).name in get_args(IntentName)
-    assert time.perf_counter() - started < 60
+    assert time.process_time() - started < 60
 
 
 def test_none_of_the_real_questions_sets_anything_off(shared: Path) -> None:
