@@ -364,10 +364,13 @@ def link_fault(path: Path, link: str) -> str:
 
 
 def named_files(document: Document) -> Iterator[tuple[int, str]]:
-    """Line and name of what stands in backticks, or in a drawing of the map, and looks like a file or room of ours."""
+    """Line and name of what stands in backticks, or in a drawing of the map, and looks like a file or room of ours; and tests that are a
+    reason for not running something."""
     for line, code in document.codes:
         if PATH.fullmatch(code):
             yield line, code
+    for block in document.blocks:
+        yield from ((block.line, word) for word in re.findall(r"tests/[\w/.]*\w", block.not_run or ""))
     for block in document.blocks if document.file == MAP else ():
         for word in re.findall(r"(?<![\w/.-])[\w/]+\.(?:py|js|toml)\b", block.text):
             yield block.line, word
