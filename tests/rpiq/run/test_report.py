@@ -17,7 +17,7 @@ from rpiq.config import Method, QuantizationConfig, Scheme
 from rpiq.errors import CheckpointError, ConfigError, ResourceError
 from rpiq.run.pipeline import quantize
 from rpiq.run.report.page import page, write
-from rpiq.run.report.plots import plots
+from rpiq.run.report.plots import Plot, plots
 from rpiq.run.result import REPORT_FILE, Report, read_report
 from tests.rpiq.tiny import CONFIGS, write_model, write_text
 
@@ -29,8 +29,13 @@ def runs(tmp_path_factory: pytest.TempPathFactory) -> dict[Method, Report]:
     folder = tmp_path_factory.mktemp("runs")
     source, text = write_model(folder / "tiny", CONFIGS["llama"]), write_text(folder / "text.txt")
     methods: tuple[Method, ...] = ("rpiq", "rpiq-paper", "gptq")
-    config = QuantizationConfig(scheme=Scheme(group_size=32), samples=16, sequence_length=32)
+    config = QuantizationConfig(scheme=Scheme(group_size=32), samples=16, sequence_length=32, distill_steps=4)
     return {m: quantize(source, folder / m, replace(config, method=m), text) for m in methods}
+
+
+@pytest.fixture(scope="module")
+def drawn(runs: dict[Method, Report]) -> dict[Method, list[Plot]]:
+    return {method: plots(runs[method]) for method in ("rpiq", "rpiq-paper")}
 
 
 class Tags(HTMLParser):
@@ -70,10 +75,9 @@ def test_the_page(runs: dict[Method, Report], method: Method, tmp_path: Path) ->
     assert {file.stem for file in written.parent.glob("*.png")} == wanted
 
 
-def test_every_drawing_has_its_words_and_its_table(runs: dict[Method, Report]) -> None:
-    drawn = plots(runs["rpiq"])
-    html = page(runs["rpiq"], drawn)
-    for plot in drawn:
+def test_every_drawing_has_its_words_and_its_table(runs: dict[Method, Report], drawn: dict[Method, list[Plot]]) -> None:
+    html = page(runs["rpiq"], drawn["rpiq"])
+    for plot in drawn["rpiq"]:
         picture = Image.open(io.BytesIO(plot.png))
         assert picture.width > 800
         assert len(picture.convert("L").getcolors() or []) > 2, "it is not blank"
@@ -83,10 +87,10 @@ def test_every_drawing_has_its_words_and_its_table(runs: dict[Method, Report]) -
         assert all(f"<td>{escape(cell)}</td>" in html for row in plot.rows for cell in row[1:])
 
 
-def test_the_curves_are_the_rounds(runs: dict[Method, Report]) -> None:
+def test_the_curves_are_the_rounds(runs: dict[Method, Report], drawn: dict[Method, list[Plot]]) -> None:
     report = runs["rpiq-paper"]
     curves = [[value / one.rounds[0] for value in one.rounds] for one in report.linears]
-    convergence = next(plot for plot in plots(report) if plot.name == "convergence")
+    convergence = next(plot for plot in drawn["rpiq-paper"] if plot.name == "convergence")
     total = next(row for row in convergence.rows if row[0] == "all")
     for step, cell in enumerate(total[1:]):
         mean = sum(curve[min(step, len(curve) - 1)] for curve in curves) / len(curves)
@@ -94,9 +98,9 @@ def test_the_curves_are_the_rounds(runs: dict[Method, Report]) -> None:
     assert "Γ on the single instance" in convergence.caption
 
 
-def test_the_numbers_are_the_reports(runs: dict[Method, Report]) -> None:
+def test_the_numbers_are_the_reports(runs: dict[Method, Report], drawn: dict[Method, list[Plot]]) -> None:
     report = runs["rpiq"]
-    tables = {plot.name: {row[0]: row[1:] for row in plot.rows} for plot in plots(report)}
+    tables = {plot.name: {row[0]: row[1:] for row in plot.rows} for plot in drawn["rpiq"]}
     downs = [one for one in report.linears if one.name.endswith("down_proj")]
     assert tables["losses"]["down_proj"][1] == f"{sum(one.loss_final / one.energy for one in downs) / len(downs):.5f}"
     assert tables["codes"]["down_proj"][2] == f"{max(one.changed_codes for one in downs):.3%}"
