@@ -25,7 +25,9 @@ def test_rounding_costs_less_with_stages_1_and_2(store: Store, tmp_path: Path) -
         "--seeds",
         "0",
         "--clips",
-        "8",
+        "6",
+        "--held-out",
+        "2",
         "--evaluated",
         "3",
     ]
