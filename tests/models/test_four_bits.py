@@ -6,8 +6,6 @@ import json
 import os
 import shutil
 import signal
-import subprocess
-import sys
 import time
 from dataclasses import replace
 from pathlib import Path
@@ -21,11 +19,11 @@ from models.four_bits import four_bit_folder, make_four_bits, needed_bytes
 from rpiq import Progress, load
 from rpiq.run import pipeline
 from rpiq.runtime.linear import QuantLinear
+from tests import warm
 from tests.assistant.engines.local.seers import write_cogvlm2
 from tests.models.tiny import write_gguf, write_text
-from tests.paths import ROOT
 
-SMALL = replace(four_bits.SETTINGS, samples=8, sequence_length=64)
+SMALL = replace(four_bits.SETTINGS, samples=8, sequence_length=64, distill_steps=4)
 
 
 @pytest.fixture(autouse=True)
@@ -99,11 +97,10 @@ def test_killed_and_resumed_is_the_same(made: Path, source: Path) -> None:
     script = (
         "import sys, torch; from pathlib import Path; from dataclasses import replace; from models import four_bits;"
         f"torch.set_num_threads({torch.get_num_threads()});"  # sums depend on it
-        "four_bits.SETTINGS = replace(four_bits.SETTINGS, samples=8, sequence_length=64);"
+        "four_bits.SETTINGS = replace(four_bits.SETTINGS, samples=8, sequence_length=64, distill_steps=4);"
         "four_bits.make_four_bits(Path(sys.argv[1]), calibration=sys.argv[2])"
     )
-    environment = os.environ | {"PYTHONPATH": str(ROOT)}
-    process = subprocess.Popen([sys.executable, "-c", script, str(source), text(made)], env=environment)
+    process = warm.start(["-c", script, source, text(made)])
     # Each part is written before it is committed: with the third, the first block is.
     part = target.with_name(".tiny.ready.partial") / "part-00003.safetensors"
     deadline = time.monotonic() + 200

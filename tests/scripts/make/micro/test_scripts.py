@@ -7,17 +7,18 @@ import sys
 from pathlib import Path
 
 from rpiq.calibration.questions import read_questions
+from tests import warm
 from tests.paths import SCRIPTS
 
 
 def run(script: str, *arguments: str) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, str(SCRIPTS / script), *arguments]
-    return subprocess.run(command, capture_output=True, text=True, check=False)
+    return warm.run([SCRIPTS / script, *arguments])
 
 
 def test_make_covers(tmp_path: Path) -> None:
     folder = tmp_path / "covers"
-    done = run("make/covers", str(folder), "--count", "2", "--seed", "3")
+    command = [sys.executable, str(SCRIPTS / "make/covers"), str(folder), "--count", "2", "--seed", "3"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)  # from nothing, as a user starts it
     assert (done.returncode, done.stderr) == (0, "")
     assert done.stdout == f"{folder}: 2 covers, 12 questions in questions.jsonl\n"
     assert len(read_questions(folder).asked) == 12
