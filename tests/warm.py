@@ -118,6 +118,11 @@ def run(line: Sequence[str | Path], timeout: float = 600, **options: Any) -> sub
         return subprocess.CompletedProcess([str(part) for part in line], status, out.read(), error.read())
 
 
+def interpreter() -> Path:
+    """What programs with warm children have for their `sys.executable`."""
+    return _server()[1]
+
+
 @cache
 def _server() -> tuple[str, Path]:
     """Its address, and the interpreter that asks it; it ends with this process."""

@@ -15,6 +15,7 @@ from models.store import Store
 from tests.models.tiny import write_gguf
 
 
+@pytest.mark.makes_models
 def test_the_copy_holds_what_the_file_holds(store: Store) -> None:
     """The real model, which is converted where it has no copy yet; de-quantized by gguf's own library."""
     source = store.open("smollm2-135m-instruct")
@@ -29,6 +30,7 @@ def test_the_copy_holds_what_the_file_holds(store: Store) -> None:
     assert (copy / "tokenizer.json").is_file()
 
 
+@pytest.mark.makes_models
 def test_a_copy_is_made_once_and_mended_when_damaged(tmp_path: Path) -> None:
     source = tmp_path / "tiny"
     source.mkdir()

@@ -59,6 +59,7 @@ def weights(source: Path) -> bytes:
     return (source.parent / four_bits.FOLDER / source.name / "model.safetensors").read_bytes()
 
 
+@pytest.mark.makes_models
 def test_made_once_with_every_linear_of_the_blocks_in_four_bits(made: Path, source: Path) -> None:
     said: list[Progress] = []
     folder = make_four_bits(source, said.append, text(made))
@@ -67,6 +68,7 @@ def test_made_once_with_every_linear_of_the_blocks_in_four_bits(made: Path, sour
     assert sum(isinstance(module, QuantLinear) for module in load(folder).modules()) == 4 * 7
 
 
+@pytest.mark.makes_models
 def test_a_damaged_one_is_not_used_and_made_anew(made: Path, source: Path, caplog: pytest.LogCaptureFixture) -> None:
     folder = make_four_bits(source, calibration=text(made))
     content = weights(source)
@@ -77,6 +79,7 @@ def test_a_damaged_one_is_not_used_and_made_anew(made: Path, source: Path, caplo
     assert weights(source) == content
 
 
+@pytest.mark.makes_models
 def test_other_settings_or_another_model_make_it_void(
     made: Path, source: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -89,6 +92,7 @@ def test_other_settings_or_another_model_make_it_void(
     assert four_bit_folder(source) is None
 
 
+@pytest.mark.makes_models
 def test_killed_and_resumed_is_the_same(made: Path, source: Path) -> None:
     """SIGKILL once something is committed; what an earlier run left unchecked is not taken over."""
     target = source.parent / four_bits.FOLDER / source.name
@@ -118,6 +122,7 @@ def test_killed_and_resumed_is_the_same(made: Path, source: Path) -> None:
     assert sorted(path.name for path in target.parent.iterdir()) == ["tiny", "tiny.lock"]
 
 
+@pytest.mark.makes_models
 def test_what_a_run_with_other_settings_left_is_no_obstacle(
     made: Path, source: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -134,6 +139,7 @@ def test_what_a_run_with_other_settings_left_is_no_obstacle(
     assert weights(source) == weights(made)
 
 
+@pytest.mark.makes_models
 def test_errors_are_the_stores(source: Path, tmp_path: Path) -> None:
     shutil.rmtree(source.parent / four_bits.FOLDER)
     with pytest.raises(Unavailable, match=r"tiny could not be quantized: .*none\.txt does not exist.*assistant setup"):

@@ -190,6 +190,7 @@ def test_sources_and_texts(
         assert part in error
 
 
+@pytest.mark.makes_models
 def test_nan_in_a_later_block_keeps_what_was_done(case: Case, capsys: pytest.CaptureFixture[str]) -> None:
     """What is mended can be gone on with: the checkpoint is got again, and the result is as if nothing had been."""
     good = (case.source / "model.safetensors").read_bytes()
@@ -209,6 +210,7 @@ def contents(folder: Path) -> dict[str, bytes]:
     return {file.name: file.read_bytes() for file in folder.iterdir() if file.name != REPORT_FILE}
 
 
+@pytest.mark.makes_models
 def test_random_bytes_in_the_header(case: Case, capsys: pytest.CaptureFixture[str]) -> None:
     """Whatever is flipped there, it is found or does not matter: never a traceback."""
     file = case.source / "model.safetensors"
@@ -240,6 +242,7 @@ def test_unwritable_targets(case: Case, capsys: pytest.CaptureFixture[str], plac
     assert "choose another folder" in error
 
 
+@pytest.mark.makes_models
 @pytest.mark.parametrize(
     ("most", "message", "kept"),
     [
@@ -263,6 +266,7 @@ def test_no_space_left(case: Case, most: int, message: str, kept: str) -> None:
     same_as_undisturbed(case)
 
 
+@pytest.mark.makes_models
 def test_ctrl_c(case: Case) -> None:
     """SIGINT as a terminal sends it, after the first block: status 130, and one line that says how to go on."""
     remake(case, num_hidden_layers=6, hidden_size=128)

@@ -170,6 +170,7 @@ print(step - 1)
 """
 
 
+@pytest.mark.makes_models
 def test_killed_at_any_step(tmp_path: Path, source: Path) -> None:
     """Killed before the n-th change to the folder, for every n; resumed, it equals the uninterrupted one."""
     whole = QuantizedWriter(tmp_path / "whole", shard_bytes=3000)

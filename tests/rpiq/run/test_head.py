@@ -77,6 +77,7 @@ def test_pieces_are_the_whole(method: str) -> None:
         assert 0 < guard.stage2 < 0.1
 
 
+@pytest.mark.makes_models
 def test_a_run_with_head(whole: tuple[Path, Report, Plan]) -> None:
     folder, report, plan = whole
     assert report.linears[-1].name == plan.linears[-1].name == "lm_head"
@@ -95,6 +96,7 @@ def test_a_run_with_head(whole: tuple[Path, Report, Plan]) -> None:
     assert "15 Linears, the output head among them, are quantized" in (folder / "README.md").read_text("utf-8")
 
 
+@pytest.mark.makes_models
 def test_exported_with_head(tmp_path: Path, text: Path, source: Path) -> None:
     config = replace(CONFIG, scheme=Scheme(group_size=32, symmetric=True), method="gptq")
     quantize(source, tmp_path / "out", config, text)
@@ -103,6 +105,7 @@ def test_exported_with_head(tmp_path: Path, text: Path, source: Path) -> None:
     assert "lm_head.qweight" in load_file(tmp_path / "gptq/model.safetensors")
 
 
+@pytest.mark.makes_models
 def test_resumed_after_the_head(
     tmp_path: Path, text: Path, source: Path, whole: tuple[Path, Report, Plan], monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -68,6 +68,7 @@ def total(report: Report, name: str) -> float:
     return sum(float(getattr(linear, name)) for linear in report.linears)
 
 
+@pytest.mark.makes_models
 @pytest.mark.parametrize("name", TESTED)
 def test_every_architecture(tmp_path: Path, text: Path, name: str) -> None:
     source = write_model(tmp_path / name, CONFIGS[name])
@@ -87,6 +88,7 @@ def test_every_architecture(tmp_path: Path, text: Path, name: str) -> None:
     assert list(tmp_path.glob(".*")) == []
 
 
+@pytest.mark.makes_models
 def test_conv1d_weights(tmp_path: Path, text: Path) -> None:
     source = write_model(tmp_path / "gpt2", GPT2)
     report = quantize(source, tmp_path / "out", CONFIG, text)
@@ -95,6 +97,7 @@ def test_conv1d_weights(tmp_path: Path, text: Path) -> None:
     assert report.check.logits_error < 0.05
 
 
+@pytest.mark.makes_models
 @pytest.mark.parametrize("method", ["rtn", "gptq", "rpiq", "rpiq-paper"])
 @pytest.mark.parametrize("symmetric", [False, True])
 def test_methods(tmp_path: Path, text: Path, llama: Path, method: str, symmetric: bool) -> None:
@@ -117,6 +120,7 @@ def test_methods(tmp_path: Path, text: Path, llama: Path, method: str, symmetric
         assert total(report, "changed_codes") == 0
 
 
+@pytest.mark.makes_models
 def test_gptq_beats_rounding_and_rpiq_beats_gptq(tmp_path: Path, text: Path, llama: Path) -> None:
     calibration = {
         m: QuantizationConfig(method=m, scheme=CONFIG.scheme, samples=16, sequence_length=32) for m in ("rtn", "gptq")
@@ -127,6 +131,7 @@ def test_gptq_beats_rounding_and_rpiq_beats_gptq(tmp_path: Path, text: Path, lla
     assert losses["rpiq"] < losses["gptq"] < losses["rtn"]
 
 
+@pytest.mark.makes_models
 def test_cross_layer_target_and_guard(tmp_path: Path, text: Path, llama: Path) -> None:
     report = quantize(llama, tmp_path / "out", replace(CONFIG, cross_layer=0.25), text)
     for block in report.blocks:
@@ -139,6 +144,7 @@ def test_cross_layer_target_and_guard(tmp_path: Path, text: Path, llama: Path) -
     assert None not in errors
 
 
+@pytest.mark.makes_models
 def test_the_report_survives_json(made: Made) -> None:
     assert read_report(made.folder / REPORT_FILE) == made.report
     values = json.loads((made.folder / REPORT_FILE).read_text("utf-8"))
@@ -149,6 +155,7 @@ def test_the_report_survives_json(made: Made) -> None:
     assert f"| seed | {CONFIG.seed} |" in card
 
 
+@pytest.mark.makes_models
 def test_progress_counts_up_to_done(made: Made) -> None:
     steps = made.steps
     assert [step.block for step in steps] == sorted(step.block for step in steps)
@@ -161,6 +168,7 @@ def test_progress_counts_up_to_done(made: Made) -> None:
     assert {step.stage for step in steps if 0.3 < step.share < 1} == {"distillation"}
 
 
+@pytest.mark.makes_models
 def test_a_dry_run_writes_nothing(tmp_path: Path, text: Path, llama: Path, made: Made) -> None:
     before = {file: file.stat().st_mtime_ns for file in [*llama.parent.rglob("*"), *tmp_path.rglob("*")]}
     plan, block = rehearse(llama, CONFIG, text)
@@ -172,6 +180,7 @@ def test_a_dry_run_writes_nothing(tmp_path: Path, text: Path, llama: Path, made:
     assert plan.output_bytes == made.report.output_bytes
 
 
+@pytest.mark.makes_models
 @pytest.mark.parametrize("step", [1, 4, 9, 17, 18, 19])
 def test_interrupted_and_resumed_is_the_same(tmp_path: Path, text: Path, llama: Path, made: Made, step: int) -> None:
     """Ctrl-C at a given step of the run."""
@@ -191,6 +200,7 @@ def test_interrupted_and_resumed_is_the_same(tmp_path: Path, text: Path, llama: 
     assert list(tmp_path.glob(".*")) == []
 
 
+@pytest.mark.makes_models
 def test_killed_at_random_moments_and_resumed_is_the_same(tmp_path: Path, text: Path) -> None:
     """SIGKILL, wherever it strikes, three times in a row."""
     source = write_model(tmp_path / "six", LlamaConfig(**{**LATER, "num_hidden_layers": 6, "hidden_size": 128}))
@@ -340,6 +350,7 @@ def test_a_wrong_result_does_not_pass_for_a_right_one(
         quantize(llama, tmp_path / "out", CONFIG, text)
 
 
+@pytest.mark.makes_models
 def test_rows_read_before_are_taken_as_they_are(tmp_path: Path, llama: Path) -> None:
     calibration = Calibration(torch.arange(96).repeat(4, 1)[:, :40], "counted", "0" * 64, 0)
     report = quantize(llama, tmp_path / "out", CONFIG, calibration)
@@ -359,6 +370,7 @@ def taught(tmp_path_factory: pytest.TempPathFactory, text: Path, llama: Path) ->
     return folder, quantize(llama, folder, LEARNING, text)
 
 
+@pytest.mark.makes_models
 @pytest.mark.parametrize("stopped", [1, 11, 20])
 def test_stopped_while_learning_it_goes_on_with_the_same_result(
     tmp_path: Path, text: Path, llama: Path, taught: tuple[Path, Report], stopped: int

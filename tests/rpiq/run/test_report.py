@@ -57,6 +57,7 @@ class Tags(HTMLParser):
         pass
 
 
+@pytest.mark.makes_models
 @pytest.mark.parametrize("method", ["rpiq", "rpiq-paper", "gptq"])
 def test_the_page(runs: dict[Method, Report], method: Method, tmp_path: Path) -> None:
     report = runs[method]
@@ -75,6 +76,7 @@ def test_the_page(runs: dict[Method, Report], method: Method, tmp_path: Path) ->
     assert {file.stem for file in written.parent.glob("*.png")} == wanted
 
 
+@pytest.mark.makes_models
 def test_every_drawing_has_its_words_and_its_table(runs: dict[Method, Report], drawn: dict[Method, list[Plot]]) -> None:
     html = page(runs["rpiq"], drawn["rpiq"])
     for plot in drawn["rpiq"]:
@@ -87,6 +89,7 @@ def test_every_drawing_has_its_words_and_its_table(runs: dict[Method, Report], d
         assert all(f"<td>{escape(cell)}</td>" in html for row in plot.rows for cell in row[1:])
 
 
+@pytest.mark.makes_models
 def test_the_curves_are_the_rounds(runs: dict[Method, Report], drawn: dict[Method, list[Plot]]) -> None:
     report = runs["rpiq-paper"]
     curves = [[value / one.rounds[0] for value in one.rounds] for one in report.linears]
@@ -98,6 +101,7 @@ def test_the_curves_are_the_rounds(runs: dict[Method, Report], drawn: dict[Metho
     assert "Γ on the single instance" in convergence.caption
 
 
+@pytest.mark.makes_models
 def test_the_numbers_are_the_reports(runs: dict[Method, Report], drawn: dict[Method, list[Plot]]) -> None:
     report = runs["rpiq"]
     tables = {plot.name: {row[0]: row[1:] for row in plot.rows} for plot in drawn["rpiq"]}
@@ -108,6 +112,7 @@ def test_the_numbers_are_the_reports(runs: dict[Method, Report], drawn: dict[Met
     assert tables["times"]["stage 1"][0] == f"{sum(one.seconds_stage1 for one in report.linears):.1f}"
 
 
+@pytest.mark.makes_models
 def test_without_matplotlib(runs: dict[Method, Report], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
     with pytest.raises(ConfigError, match=r"pip install 'rpiq-assistant\[report\]'"):
@@ -115,12 +120,14 @@ def test_without_matplotlib(runs: dict[Method, Report], tmp_path: Path, monkeypa
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.makes_models
 def test_a_folder_that_cannot_be_written(runs: dict[Method, Report], tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(ResourceError, match="cannot be written"):
         write(runs["gptq"], tmp_path / "file")
 
 
+@pytest.mark.makes_models
 def test_names_are_escaped(runs: dict[Method, Report]) -> None:
     assert "<b>" not in page(replace(runs["gptq"], source="<b>model"), [])
 
@@ -133,6 +140,7 @@ def test_reports_that_cannot_be_read(tmp_path: Path) -> None:
         read_report(tmp_path / REPORT_FILE)
 
 
+@pytest.mark.makes_models
 def test_relative_is_a_share(runs: dict[Method, Report]) -> None:
     one = runs["gptq"].linears[0]
     assert one.relative(one.energy) == 1

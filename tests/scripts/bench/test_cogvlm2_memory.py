@@ -42,6 +42,8 @@ def test_the_plan_of_the_19b_without_weights() -> None:
     assert "Checked" not in page
 
 
+@pytest.mark.long
+@pytest.mark.makes_models
 @pytest.mark.skipif(sys.platform != "linux", reason="needs Linux' account of memory")
 def test_measured_at_a_small_size(tmp_path: Path) -> None:
     """Where the process grows by less than kernels take for themselves when they first see a shape: some 20 MB."""

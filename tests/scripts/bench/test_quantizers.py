@@ -70,6 +70,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Folder:
     return made
 
 
+@pytest.mark.makes_models
 def test_the_table_says_what_the_library_says(folder: Folder, tmp_path: Path) -> None:
     """The same quantization and evaluation done by hand, without the worker and its files."""
     rows = {row["method"]: row for row in folder.results()["rows"]}
@@ -91,6 +92,7 @@ def test_the_table_says_what_the_library_says(folder: Folder, tmp_path: Path) ->
     assert folder.results()["full_precision_ppl"] == pytest.approx(full, rel=1e-6)
 
 
+@pytest.mark.makes_models
 def test_what_uses_no_data_runs_once(folder: Folder) -> None:
     row = next(row for row in folder.results()["rows"] if row["method"] == "rtn")
     assert len(row["ppls"]) == 1
@@ -99,6 +101,7 @@ def test_what_uses_no_data_runs_once(folder: Folder) -> None:
     assert row["peak_bytes"] > 50e6
 
 
+@pytest.mark.makes_models
 def test_a_method_that_fails_is_a_row_with_its_error(folder: Folder) -> None:
     row = next(row for row in folder.results()["rows"] if row["method"] == BROKEN)
     assert row["ppl_mean"] is None
@@ -106,6 +109,7 @@ def test_a_method_that_fails_is_a_row_with_its_error(folder: Folder) -> None:
     assert f"{BROKEN}, 4 bits: " in (folder.path / "out/quantizers-cpu.md").read_text()
 
 
+@pytest.mark.makes_models
 def test_a_second_bench_runs_only_what_is_missing(folder: Folder) -> None:
     before = folder.runs()
     folder.bench("--methods", "rtn", PLAIN, "--seeds", "0", "1", "2", "--limit", "1")

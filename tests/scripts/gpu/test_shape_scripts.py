@@ -71,9 +71,10 @@ def test_the_shape_is_llama_3_8b() -> None:
     assert sum(torch.Size(size).numel() for size in sizes) == 8_030_261_248
 
 
+@pytest.mark.makes_models
 def test_kill_and_resume(tmp_path: Path, tokenizer: Path, text: Path) -> None:
     write_random_model(tmp_path / "model", TINY, tokenizer)
-    options = ["--", "--samples", "64", "--sequence-length", "64", "--group-size", "32"]
+    options = "-- --samples 64 --sequence-length 64 --group-size 32 --set distill_steps=4".split()
     places = [str(tmp_path / "model"), "--calibration", str(text), "--work", str(tmp_path / "work")]
     line = [str(SCRIPTS / "stress" / "kill_and_resume"), *places, "--kills", "1", "--json"]
     result = tmp_path / "result.json"
@@ -88,6 +89,8 @@ def test_kill_and_resume(tmp_path: Path, tokenizer: Path, text: Path) -> None:
     # A changed byte is found.
     spoiled = tmp_path / "work" / "whole" / "README.md"
     spoiled.write_text(spoiled.read_text("utf-8") + " ", "utf-8")
+    record = tmp_path / "work" / "whole.json"
+    record.write_text(record.read_text("utf-8").replace(sys.executable, str(warm.interpreter())), "utf-8")
     again = warm.run(line, timeout=900, warm_children=True)
     assert again.returncode == 1
     assert "differing files: README.md" in again.stdout
@@ -102,6 +105,7 @@ def script(name: str) -> ModuleType:
     return module
 
 
+@pytest.mark.makes_models
 def test_the_gpu_script_on_a_processor(
     tmp_path: Path, tokenizer: Path, text: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

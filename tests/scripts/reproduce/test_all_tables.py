@@ -45,6 +45,7 @@ def tables(folder: Path) -> dict[str, Any]:
     return values
 
 
+@pytest.mark.makes_models
 def test_rows(filled: Path) -> None:
     full, paper = tables(filled)["rows"]
     assert (full["model"], full["method"], paper["method"]) == ("tiny", "full", "rpiq-paper")
@@ -59,6 +60,7 @@ def test_rows(filled: Path) -> None:
     assert paper["weight_bytes"] < 0.6 * full["weight_bytes"]
 
 
+@pytest.mark.makes_models
 def test_convergence(filled: Path) -> None:
     (chosen,) = tables(filled)["convergence"]
     assert chosen["linear"] == "model.layers.1.mlp.down_proj"
@@ -71,6 +73,7 @@ def test_convergence(filled: Path) -> None:
     assert everything["loss_off_grid"] != everything["loss_stage1"] <= everything["loss_stored"]
 
 
+@pytest.mark.makes_models
 def test_markdown_shows_what_the_json_holds(filled: Path) -> None:
     text = (filled / "out/tables.md").read_text("utf-8")
     for row in tables(filled)["rows"]:
@@ -81,6 +84,7 @@ def test_markdown_shows_what_the_json_holds(filled: Path) -> None:
     assert str(filled) not in text, "no place on this machine"
 
 
+@pytest.mark.makes_models
 def test_what_is_done_is_kept(filled: Path) -> None:
     files = sorted((filled / "out/tiny").glob("*/*.json"))
     assert [file.name for file in files if file.parent.name == "rpiq-paper"] == [

@@ -26,6 +26,7 @@ def model(tmp_path: Path) -> Path:
     return tmp_path / "model"
 
 
+@pytest.mark.makes_models
 def test_every_row_is_measured_once(model: Path, tmp_path: Path) -> None:
     rows = []
     for number in range(4):

@@ -6,6 +6,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 from rpiq.calibration.questions import read_questions
 from tests import warm
 from tests.paths import SCRIPTS
@@ -15,6 +17,7 @@ def run(script: str, *arguments: str) -> subprocess.CompletedProcess[str]:
     return warm.run([SCRIPTS / script, *arguments])
 
 
+@pytest.mark.makes_models
 def test_make_covers(tmp_path: Path) -> None:
     folder = tmp_path / "covers"
     command = [sys.executable, str(SCRIPTS / "make/covers"), str(folder), "--count", "2", "--seed", "3"]
@@ -27,6 +30,7 @@ def test_make_covers(tmp_path: Path) -> None:
     assert again.stderr.splitlines()[-1].endswith("exists already; choose another folder or remove it")
 
 
+@pytest.mark.makes_models
 def test_a_damaged_checkpoint_is_one_line(tmp_path: Path) -> None:
     (tmp_path / "model.training.safetensors").write_bytes(b"x")
     done = run("make/micro_cogvlm2", "--out", str(tmp_path / "model"), "--steps", "1")
