@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
-import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -31,8 +28,8 @@ from rpiq.formats.weights import Weights
 from rpiq.runtime.lending import Lent, LentLinear
 from rpiq.runtime.linear import QuantLinear
 from rpiq.runtime.loading import load
+from tests import warm
 from tests.models.cogvlm2.tiny import LINEARS, four_bits, picture, processor_of, tiny_model
-from tests.paths import ROOT
 from tests.rpiq.folders import round_to_nearest, save_model
 
 MOST = 8
@@ -218,12 +215,15 @@ def test_it_can_be_moved_to_another_type(folders: dict[str, Path]) -> None:
 
 
 RESIDENT = """
-import json, sys, threading, time
+import ctypes, json, sys, threading, time
 from pathlib import Path
 import psutil, torch
 from models.cogvlm2 import CogVLM2Processor, ImageSession, open_model
+from tests import warm
 from tests.models.cogvlm2.tiny import picture
 torch.set_num_threads(1)
+# M_MMAP_THRESHOLD: the allocator would otherwise keep some tens of MB that were let go, for the next to ask.
+ctypes.CDLL(None).mallopt(-3, 262144)
 
 def use(folder, low):
     model = open_model(folder, low_memory=low)
@@ -260,12 +260,9 @@ def test_less_memory_is_resident(folders: dict[str, Path], tmp_path: Path) -> No
     vision = {"vision_config": tower | {"patch_size": 4, "image_size": 16, "num_positions": 17}}
     sizes = {"hidden_size": 512, "intermediate_size": 2048, "num_hidden_layers": 4, "vocab_size": 20000}
     folder = saved(tmp_path / "model", torch.bfloat16, "1GB", **sizes, **vision)
-    root = ROOT
-    # The allocator would otherwise keep some tens of MB that were let go, for the next to ask.
-    environment = os.environ | {"PYTHONPATH": str(root), "MALLOC_MMAP_THRESHOLD_": "262144"}
     for kind, least, most in (("whole", 230, 330), ("low", 40, 110)):
-        command = [sys.executable, "-c", RESIDENT, str(folders["bfloat16"]), str(folder), kind]
-        done = subprocess.run(command, cwd=root, env=environment, capture_output=True, text=True, check=True)
+        done = warm.run(["-c", RESIDENT, folders["bfloat16"], folder, kind])
+        assert done.returncode == 0, done.stderr
         grown, peak = (float(value) / 1e6 for value in json.loads(done.stdout))
         assert least < grown <= peak < most, (kind, grown, peak)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import re
 from base64 import b64encode
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from html import escape
 from html.parser import HTMLParser
 from pathlib import Path
@@ -16,6 +16,7 @@ from PIL import Image
 from rpiq.config import Method, QuantizationConfig, Scheme
 from rpiq.errors import CheckpointError, ConfigError, ResourceError
 from rpiq.run.pipeline import quantize
+from rpiq.run.report import page as pages
 from rpiq.run.report.page import page, write
 from rpiq.run.report.plots import Plot, plots
 from rpiq.run.result import REPORT_FILE, Report, read_report
@@ -33,9 +34,25 @@ def runs(tmp_path_factory: pytest.TempPathFactory) -> dict[Method, Report]:
     return {m: quantize(source, folder / m, replace(config, method=m), text) for m in methods}
 
 
+@dataclass(frozen=True)
+class Written:
+    """What was made of all runs, once: drawing takes seconds."""
+
+    pages: dict[Method, Path]
+    drawn: dict[Method, list[Plot]]
+
+
 @pytest.fixture(scope="module")
-def drawn(runs: dict[Method, Report]) -> dict[Method, list[Plot]]:
-    return {method: plots(runs[method]) for method in ("rpiq", "rpiq-paper")}
+def written(runs: dict[Method, Report], tmp_path_factory: pytest.TempPathFactory) -> Written:
+    drawn: dict[Method, list[Plot]] = {}
+
+    def noted(report: Report) -> list[Plot]:
+        return drawn.setdefault(report.config.method, plots(report))
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(pages, "plots", noted)
+        made = {method: write(runs[method], tmp_path_factory.mktemp("page") / "new/page") for method in runs}
+    return Written(made, drawn)
 
 
 class Tags(HTMLParser):
@@ -59,10 +76,9 @@ class Tags(HTMLParser):
 
 @pytest.mark.makes_models
 @pytest.mark.parametrize("method", ["rpiq", "rpiq-paper", "gptq"])
-def test_the_page(runs: dict[Method, Report], method: Method, tmp_path: Path) -> None:
+def test_the_page(runs: dict[Method, Report], written: Written, method: Method) -> None:
     report = runs[method]
-    written = write(report, tmp_path / "new/page")
-    html = written.read_text("utf-8")
+    html = written.pages[method].read_text("utf-8")
     tags = Tags()
     tags.feed(html)
     assert tags.open == []
@@ -73,13 +89,13 @@ def test_the_page(runs: dict[Method, Report], method: Method, tmp_path: Path) ->
     assert ("The guard" in html) == (method == "rpiq")
     wanted = {"losses", "sizes", "times"} | (set() if method == "gptq" else {"convergence", "codes"})
     wanted |= {"distillation"} if method == "rpiq" else set()
-    assert {file.stem for file in written.parent.glob("*.png")} == wanted
+    assert {file.stem for file in written.pages[method].parent.glob("*.png")} == wanted
 
 
 @pytest.mark.makes_models
-def test_every_drawing_has_its_words_and_its_table(runs: dict[Method, Report], drawn: dict[Method, list[Plot]]) -> None:
-    html = page(runs["rpiq"], drawn["rpiq"])
-    for plot in drawn["rpiq"]:
+def test_every_drawing_has_its_words_and_its_table(runs: dict[Method, Report], written: Written) -> None:
+    html = page(runs["rpiq"], written.drawn["rpiq"])
+    for plot in written.drawn["rpiq"]:
         picture = Image.open(io.BytesIO(plot.png))
         assert picture.width > 800
         assert len(picture.convert("L").getcolors() or []) > 2, "it is not blank"
@@ -90,10 +106,10 @@ def test_every_drawing_has_its_words_and_its_table(runs: dict[Method, Report], d
 
 
 @pytest.mark.makes_models
-def test_the_curves_are_the_rounds(runs: dict[Method, Report], drawn: dict[Method, list[Plot]]) -> None:
+def test_the_curves_are_the_rounds(runs: dict[Method, Report], written: Written) -> None:
     report = runs["rpiq-paper"]
     curves = [[value / one.rounds[0] for value in one.rounds] for one in report.linears]
-    convergence = next(plot for plot in drawn["rpiq-paper"] if plot.name == "convergence")
+    convergence = next(plot for plot in written.drawn["rpiq-paper"] if plot.name == "convergence")
     total = next(row for row in convergence.rows if row[0] == "all")
     for step, cell in enumerate(total[1:]):
         mean = sum(curve[min(step, len(curve) - 1)] for curve in curves) / len(curves)
@@ -102,9 +118,9 @@ def test_the_curves_are_the_rounds(runs: dict[Method, Report], drawn: dict[Metho
 
 
 @pytest.mark.makes_models
-def test_the_numbers_are_the_reports(runs: dict[Method, Report], drawn: dict[Method, list[Plot]]) -> None:
+def test_the_numbers_are_the_reports(runs: dict[Method, Report], written: Written) -> None:
     report = runs["rpiq"]
-    tables = {plot.name: {row[0]: row[1:] for row in plot.rows} for plot in drawn["rpiq"]}
+    tables = {plot.name: {row[0]: row[1:] for row in plot.rows} for plot in written.drawn["rpiq"]}
     downs = [one for one in report.linears if one.name.endswith("down_proj")]
     assert tables["losses"]["down_proj"][1] == f"{sum(one.loss_final / one.energy for one in downs) / len(downs):.5f}"
     assert tables["codes"]["down_proj"][2] == f"{max(one.changed_codes for one in downs):.3%}"

@@ -30,6 +30,8 @@ def test_rounding_costs_less_with_stages_1_and_2(store: Store, tmp_path: Path) -
         "6",
         "--held-out",
         "2",
+        "--tokens",
+        "40",
         "--evaluated",
         "3",
     ]

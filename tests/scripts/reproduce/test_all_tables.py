@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -18,14 +17,11 @@ SCRIPT = ROOT / "scripts/reproduce/all_tables"
 
 
 def run(folder: Path, *more: str, from_nothing: bool = False) -> subprocess.CompletedProcess[str]:
-    """The script as a user starts it, or with everything imported before, also in its steps' own processes."""
+    """The script, begun with everything imported; so are its steps' own processes, or they import the script from nothing."""
     places = {"--calibration": "text.txt", "--perplexity-text": "text.txt", "--tweets": "a_text.txt", "--out": "out"}
     line = [str(SCRIPT), *(part for pair in places.items() for part in pair)]
     sizes = "--group-size 32 --samples 8 --sequence-length 32 --window 64 --limit 2 --device cpu".split()
-    if not from_nothing:
-        return warm.run([*line, *sizes, *more], cwd=folder, warm_children=True)
-    command = [sys.executable, *line, *sizes, *more]
-    return subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=500, check=False)
+    return warm.run([*line, *sizes, *more], cwd=folder, warm_children=not from_nothing)
 
 
 @pytest.fixture(scope="module")
