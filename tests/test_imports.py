@@ -6,6 +6,7 @@ import ast
 import subprocess
 import sys
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -18,8 +19,13 @@ OUTSIDE = ("scripts", "tests")
 SOUND_CAMERA_WEB = {"cv2", "faster_whisper", "piper", "rapidocr", "sounddevice", "zxingcpp", "http", "socket"}
 
 
-def imported(path: Path) -> Iterator[str]:
+@cache
+def imported(path: Path) -> frozenset[str]:
     """Top-level names that `path` imports, wherever in the file."""
+    return frozenset(_imported(path))
+
+
+def _imported(path: Path) -> Iterator[str]:
     package = path.relative_to(ROOT).parts[0]
     for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
         if isinstance(node, ast.Import):
@@ -48,13 +54,13 @@ def test_rpiq_can_be_used_alone() -> None:
 
 
 def test_only_fetching_knows_the_hub() -> None:
-    users = {path.relative_to(ROOT).as_posix() for path in files() if "huggingface_hub" in set(imported(path))}
+    users = {path.relative_to(ROOT).as_posix() for path in files() if "huggingface_hub" in imported(path)}
     assert users == {"models/fetch.py"}
 
 
 def test_only_the_models_elsewhere_know_a_client() -> None:
     clients = {"openai", "httpx2", "httpx"}
-    users = {path.relative_to(ROOT).as_posix() for path in files() if clients & set(imported(path))}
+    users = {path.relative_to(ROOT).as_posix() for path in files() if clients & imported(path)}
     assert users == {
         "assistant/engines/remote/client.py",
         "assistant/engines/remote/eye.py",
@@ -80,4 +86,4 @@ def test_the_walk_sees_every_kind_of_import(tmp_path: Path, monkeypatch: pytest.
     path = tmp_path / "models" / "x.py"
     path.parent.mkdir()
     path.write_text("import app.cli\ndef f():\n    from assistant.mind import y\n    from . import z\nimport a, b.c\n")
-    assert set(imported(path)) == {"app", "assistant", "models", "a", "b"}
+    assert imported(path) == {"app", "assistant", "models", "a", "b"}
