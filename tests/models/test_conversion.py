@@ -2,23 +2,40 @@
 
 from __future__ import annotations
 
-import shutil
 from pathlib import Path
 
+import gguf
 import pytest
+import torch
+from safetensors import safe_open
 
 from models.conversion import FOLDER, transformers_folder
 from models.errors import Corrupt
 from models.store import Store
+from tests.models.tiny import write_gguf
 
 
-def test_a_copy_is_made_once_and_mended_when_damaged(store: Store, tmp_path: Path) -> None:
-    """On copies of the store's own folders, which others may be using."""
-    source = tmp_path / "smollm2-135m-instruct"
-    ready = transformers_folder(store.open(source.name))
-    shutil.copytree(store.open(source.name), source)
+@pytest.mark.makes_models
+def test_the_copy_holds_what_the_file_holds(store: Store) -> None:
+    """The real model, which is converted where it has no copy yet; de-quantized by gguf's own library."""
+    source = store.open("smollm2-135m-instruct")
+    copy = transformers_folder(source)
+    tensors = {tensor.name: tensor for tensor in gguf.GGUFReader(next(source.glob("*.gguf"))).tensors}
+    names = {"token_embd": "model.embed_tokens", "blk.0.ffn_down": "model.layers.0.mlp.down_proj"}
+    with safe_open(copy / "model.safetensors", framework="pt") as stored:
+        for theirs, ours in names.items():
+            tensor = tensors[f"{theirs}.weight"]
+            expected = torch.from_numpy(gguf.quants.dequantize(tensor.data, tensor.tensor_type))
+            assert torch.equal(stored.get_tensor(f"{ours}.weight"), expected.bfloat16())
+    assert (copy / "tokenizer.json").is_file()
+
+
+@pytest.mark.makes_models
+def test_a_copy_is_made_once_and_mended_when_damaged(tmp_path: Path) -> None:
+    source = tmp_path / "tiny"
+    source.mkdir()
+    write_gguf(tmp_path / "made").rename(source / "tiny.gguf")
     copy = tmp_path / FOLDER / source.name
-    shutil.copytree(ready, copy)
     assert transformers_folder(source) == copy
     weights = copy / "model.safetensors"
     made = weights.stat().st_mtime_ns

@@ -6,8 +6,6 @@ import json
 import os
 import shutil
 import signal
-import subprocess
-import sys
 import time
 from dataclasses import replace
 from pathlib import Path
@@ -21,11 +19,11 @@ from models.four_bits import four_bit_folder, make_four_bits, needed_bytes
 from rpiq import Progress, load
 from rpiq.run import pipeline
 from rpiq.runtime.linear import QuantLinear
+from tests import warm
 from tests.assistant.engines.local.seers import write_cogvlm2
 from tests.models.tiny import write_gguf, write_text
-from tests.paths import ROOT
 
-SMALL = replace(four_bits.SETTINGS, samples=8, sequence_length=64)
+SMALL = replace(four_bits.SETTINGS, samples=8, sequence_length=64, distill_steps=4)
 
 
 @pytest.fixture(autouse=True)
@@ -61,6 +59,7 @@ def weights(source: Path) -> bytes:
     return (source.parent / four_bits.FOLDER / source.name / "model.safetensors").read_bytes()
 
 
+@pytest.mark.makes_models
 def test_made_once_with_every_linear_of_the_blocks_in_four_bits(made: Path, source: Path) -> None:
     said: list[Progress] = []
     folder = make_four_bits(source, said.append, text(made))
@@ -69,6 +68,7 @@ def test_made_once_with_every_linear_of_the_blocks_in_four_bits(made: Path, sour
     assert sum(isinstance(module, QuantLinear) for module in load(folder).modules()) == 4 * 7
 
 
+@pytest.mark.makes_models
 def test_a_damaged_one_is_not_used_and_made_anew(made: Path, source: Path, caplog: pytest.LogCaptureFixture) -> None:
     folder = make_four_bits(source, calibration=text(made))
     content = weights(source)
@@ -79,6 +79,7 @@ def test_a_damaged_one_is_not_used_and_made_anew(made: Path, source: Path, caplo
     assert weights(source) == content
 
 
+@pytest.mark.makes_models
 def test_other_settings_or_another_model_make_it_void(
     made: Path, source: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -91,6 +92,7 @@ def test_other_settings_or_another_model_make_it_void(
     assert four_bit_folder(source) is None
 
 
+@pytest.mark.makes_models
 def test_killed_and_resumed_is_the_same(made: Path, source: Path) -> None:
     """SIGKILL once something is committed; what an earlier run left unchecked is not taken over."""
     target = source.parent / four_bits.FOLDER / source.name
@@ -99,11 +101,10 @@ def test_killed_and_resumed_is_the_same(made: Path, source: Path) -> None:
     script = (
         "import sys, torch; from pathlib import Path; from dataclasses import replace; from models import four_bits;"
         f"torch.set_num_threads({torch.get_num_threads()});"  # sums depend on it
-        "four_bits.SETTINGS = replace(four_bits.SETTINGS, samples=8, sequence_length=64);"
+        "four_bits.SETTINGS = replace(four_bits.SETTINGS, samples=8, sequence_length=64, distill_steps=4);"
         "four_bits.make_four_bits(Path(sys.argv[1]), calibration=sys.argv[2])"
     )
-    environment = os.environ | {"PYTHONPATH": str(ROOT)}
-    process = subprocess.Popen([sys.executable, "-c", script, str(source), text(made)], env=environment)
+    process = warm.start(["-c", script, source, text(made)])
     # Each part is written before it is committed: with the third, the first block is.
     part = target.with_name(".tiny.ready.partial") / "part-00003.safetensors"
     deadline = time.monotonic() + 200
@@ -121,6 +122,7 @@ def test_killed_and_resumed_is_the_same(made: Path, source: Path) -> None:
     assert sorted(path.name for path in target.parent.iterdir()) == ["tiny", "tiny.lock"]
 
 
+@pytest.mark.makes_models
 def test_what_a_run_with_other_settings_left_is_no_obstacle(
     made: Path, source: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -137,6 +139,7 @@ def test_what_a_run_with_other_settings_left_is_no_obstacle(
     assert weights(source) == weights(made)
 
 
+@pytest.mark.makes_models
 def test_errors_are_the_stores(source: Path, tmp_path: Path) -> None:
     shutil.rmtree(source.parent / four_bits.FOLDER)
     with pytest.raises(Unavailable, match=r"tiny could not be quantized: .*none\.txt does not exist.*assistant setup"):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
@@ -12,15 +13,16 @@ import pytest
 from models import receipt
 from models.catalogue import Catalogue, Entry
 from models.errors import Corrupt, NotFetched, Unavailable
-from models.fetch import fetch
 from models.progress import Progress
 from models.store import Store
 from tests.models.conftest import CONTENT
 
 
 @pytest.fixture
-def filled(toys: Store) -> Store:
-    fetch(toys, "toy")
+def filled(toys: Store, fetched: Path) -> Store:
+    """With the model in it, and a receipt of its own."""
+    shutil.copytree(fetched, toys.root)
+    toys.open("toy")
     return toys
 
 

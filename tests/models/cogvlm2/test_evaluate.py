@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import pytest
+
 from models.cogvlm2 import Conversation
 from rpiq.cli.main import main
 from tests.models.cogvlm2.tiny import picture, processor_of, tiny_model
@@ -12,6 +14,7 @@ from tests.models.cogvlm2.tiny import picture, processor_of, tiny_model
 QUESTIONS = ("What is the title of this book?", "Who wrote this book?")
 
 
+@pytest.mark.makes_models
 def test_rpiq_asks_for_short_answers(tmp_path: Path) -> None:
     model = tiny_model(max_position_embeddings=512)
     processor = processor_of(model.config)

@@ -52,6 +52,7 @@ def test_the_19b_has_the_published_size(full: CogVLM2Config) -> None:
     assert part_bytes(full, FOUR)["language experts"] == 6_979_321_856 * (4 + 32 / 128) / 8
 
 
+@pytest.mark.makes_models
 def test_the_aims(full: CogVLM2Config) -> None:
     most = {
         storage: max(step.peak for step in steps(full, storage, 128, 4096))
@@ -74,6 +75,7 @@ def test_known_sizes(full: CogVLM2Config) -> None:
     assert block_bytes(full, "vision", WHOLE) == (tower - outside) / 63
 
 
+@pytest.mark.makes_models
 @pytest.mark.parametrize("bits", [16, 4])
 @pytest.mark.parametrize("low", [False, True])
 def test_weights_are_those_of_a_loaded_model(tmp_path: Path, bits: int, low: bool) -> None:
@@ -128,6 +130,7 @@ def wide(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return at
 
 
+@pytest.mark.makes_models
 @pytest.mark.parametrize("bits", [16, 4])
 @pytest.mark.parametrize("low", [False, True])
 def test_activations_are_those_of_a_real_forward(wide: Path, bits: int, low: bool) -> None:

@@ -93,6 +93,7 @@ def test_blocks_can_be_called_one_by_one(model: Model, processor: CogVLM2Process
         assert torch.equal(model.lm_head(inner.norm(hidden)), wanted)
 
 
+@pytest.mark.makes_models
 @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
 def test_attention_over_a_whole_image_is_never_a_matrix(dtype: torch.dtype) -> None:
     """The fused kernel alone is allowed here, and torch refuses where it does not apply. One head of the real size."""

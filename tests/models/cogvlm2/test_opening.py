@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
-import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -31,8 +28,8 @@ from rpiq.formats.weights import Weights
 from rpiq.runtime.lending import Lent, LentLinear
 from rpiq.runtime.linear import QuantLinear
 from rpiq.runtime.loading import load
+from tests import warm
 from tests.models.cogvlm2.tiny import LINEARS, four_bits, picture, processor_of, tiny_model
-from tests.paths import ROOT
 from tests.rpiq.folders import round_to_nearest, save_model
 
 MOST = 8
@@ -98,6 +95,7 @@ def answers(model: CogVLM2ForConditionalGeneration, processor: CogVLM2Processor)
     return [*([piece.token_id for piece in pieces] for pieces in told), text.tolist()]
 
 
+@pytest.mark.makes_models
 @pytest.mark.parametrize("kind", ["float32", "bfloat16", "4 bits", "4 bits, no kernel", "4 and 8 bits"])
 def test_answers_are_those_of_the_whole_model(folders: dict[str, Path], kind: str) -> None:
     whole, lent = (open_model(folders[kind], low_memory=low) for low in (False, True))
@@ -118,6 +116,7 @@ def test_the_reference_opens_as_it_was_published(reference: Path) -> None:
     assert answers(lent, processor) == answers(whole, processor)
 
 
+@pytest.mark.makes_models
 def test_published_frequencies_are_passed_over_in_4_bits_too(folders: dict[str, Path], tmp_path: Path) -> None:
     tensors = load_file(four_bits(folders["float32"], tmp_path / "four", 16) / "model.safetensors")
     tensors["model.layers.0.self_attn.rotary_emb.inv_freq"] = torch.ones(4)
@@ -164,6 +163,7 @@ def test_a_text_never_touches_what_sees(folders: dict[str, Path], read: list[str
     assert set(read) == {"model.embed_tokens.weight"}
 
 
+@pytest.mark.makes_models
 def test_an_interruption_leaves_a_usable_model(
     folders: dict[str, Path], monkeypatch: pytest.MonkeyPatch, read: list[str]
 ) -> None:
@@ -195,6 +195,7 @@ def test_an_interruption_leaves_a_usable_model(
     assert answers(model, processor) == expected
 
 
+@pytest.mark.makes_models
 @pytest.mark.parametrize("kind", ["bfloat16", "4 bits"])
 def test_embeddings_alone_can_stay_in_the_files(folders: dict[str, Path], read: list[str], kind: str) -> None:
     processor = CogVLM2Processor.from_pretrained(folders[kind])
@@ -205,6 +206,7 @@ def test_embeddings_alone_can_stay_in_the_files(folders: dict[str, Path], read: 
     assert weight_bytes(whole) - weight_bytes(lent) == 2 * whole.config.vocab_size * whole.config.hidden_size
 
 
+@pytest.mark.makes_models
 def test_it_can_be_moved_to_another_type(folders: dict[str, Path]) -> None:
     processor = CogVLM2Processor.from_pretrained(folders["4 bits"])
     moved = open_model(folders["4 bits"], low_memory=True).to(torch.float32)
@@ -213,12 +215,15 @@ def test_it_can_be_moved_to_another_type(folders: dict[str, Path]) -> None:
 
 
 RESIDENT = """
-import json, sys, threading, time
+import ctypes, json, sys, threading, time
 from pathlib import Path
 import psutil, torch
 from models.cogvlm2 import CogVLM2Processor, ImageSession, open_model
+from tests import warm
 from tests.models.cogvlm2.tiny import picture
 torch.set_num_threads(1)
+# M_MMAP_THRESHOLD: the allocator would otherwise keep some tens of MB that were let go, for the next to ask.
+ctypes.CDLL(None).mallopt(-3, 262144)
 
 def use(folder, low):
     model = open_model(folder, low_memory=low)
@@ -248,18 +253,16 @@ print(json.dumps([after - before, max(seen) - before]))
 """
 
 
+@pytest.mark.makes_models
 def test_less_memory_is_resident(folders: dict[str, Path], tmp_path: Path) -> None:
     """Of a process of its own. The model has 253 MB of weights; 50 MB of them stay, and one more Linear has 2 MB."""
     tower = {"hidden_size": 512, "num_hidden_layers": 24, "num_heads": 4, "intermediate_size": 2048}
     vision = {"vision_config": tower | {"patch_size": 4, "image_size": 16, "num_positions": 17}}
     sizes = {"hidden_size": 512, "intermediate_size": 2048, "num_hidden_layers": 4, "vocab_size": 20000}
     folder = saved(tmp_path / "model", torch.bfloat16, "1GB", **sizes, **vision)
-    root = ROOT
-    # The allocator would otherwise keep some tens of MB that were let go, for the next to ask.
-    environment = os.environ | {"PYTHONPATH": str(root), "MALLOC_MMAP_THRESHOLD_": "262144"}
     for kind, least, most in (("whole", 230, 330), ("low", 40, 110)):
-        command = [sys.executable, "-c", RESIDENT, str(folders["bfloat16"]), str(folder), kind]
-        done = subprocess.run(command, cwd=root, env=environment, capture_output=True, text=True, check=True)
+        done = warm.run(["-c", RESIDENT, folders["bfloat16"], folder, kind])
+        assert done.returncode == 0, done.stderr
         grown, peak = (float(value) / 1e6 for value in json.loads(done.stdout))
         assert least < grown <= peak < most, (kind, grown, peak)
 
@@ -269,6 +272,7 @@ def test_what_is_lent_cannot_be_saved(folders: dict[str, Path], tmp_path: Path) 
         open_model(folders["bfloat16"], low_memory=True).save_pretrained(tmp_path / "copy")
 
 
+@pytest.mark.makes_models
 def test_errors_are_those_of_the_whole_model(folders: dict[str, Path], tmp_path: Path) -> None:
     broken = four_bits(folders["bfloat16"], tmp_path / "four")
     shard, config = broken / "model.safetensors", broken / "config.json"
@@ -306,6 +310,7 @@ def test_a_model_that_needs_everything(tmp_path: Path) -> None:
         load(source, fallback="nf4", low_memory=True)
 
 
+@pytest.mark.makes_models
 def test_rpiq_evaluates_with_little_memory(folders: dict[str, Path], tmp_path: Path) -> None:
     """The longer prompts of the task need more positions than the tiny model has; it asks in a longer one."""
     folder = saved(tmp_path / "model", max_position_embeddings=512)

@@ -70,6 +70,7 @@ def quantized(source: Path, questions: Path, tmp_path_factory: pytest.TempPathFa
     return out, quantize(source, out, CONFIG, questions, device="cpu")
 
 
+@pytest.mark.makes_models
 def test_every_linear_but_the_head_is_quantized(source: Path, quantized: tuple[Path, Report]) -> None:
     model = load(quantized[0])
     kinds = {
@@ -86,6 +87,7 @@ def test_every_linear_but_the_head_is_quantized(source: Path, quantized: tuple[P
     )
 
 
+@pytest.mark.makes_models
 def test_each_expert_learns_from_its_own_tokens(source: Path, questions: Path, quantized: tuple[Path, Report]) -> None:
     report = quantized[1]
     processor: CogVLM2Processor = CogVLM2Processor.from_pretrained(source)
@@ -103,6 +105,7 @@ def test_each_expert_learns_from_its_own_tokens(source: Path, questions: Path, q
     }
 
 
+@pytest.mark.makes_models
 def test_it_answers_from_four_bits(source: Path, quantized: tuple[Path, Report]) -> None:
     model: Any = load(quantized[0])
     processor: CogVLM2Processor = CogVLM2Processor.from_pretrained(quantized[0])
@@ -116,6 +119,7 @@ def test_it_answers_from_four_bits(source: Path, quantized: tuple[Path, Report])
     )
 
 
+@pytest.mark.makes_models
 def test_a_part_may_have_settings_of_its_own(source: Path, questions: Path, tmp_path: Path) -> None:
     parts = (PartSettings("vision", ("bits=8", "group_size=-1", "damping=0.05")), PartSettings("language", ("bits=3",)))
     report = quantize(source, tmp_path / "out", replace(GPTQ, parts=parts), questions, device="cpu")
@@ -136,6 +140,7 @@ def test_a_part_may_have_settings_of_its_own(source: Path, questions: Path, tmp_
         export_gptq(tmp_path / "out", tmp_path / "gptq")
 
 
+@pytest.mark.makes_models
 def test_experts_without_a_token_are_rounded_and_reported(source: Path, tmp_path: Path) -> None:
     rows = Calibration(torch.arange(256).view(8, 32), "bytes", "0" * 64, 0)
     report = quantize(source, tmp_path / "out", replace(CONFIG, distill_steps=0), rows, device="cpu")
@@ -156,6 +161,7 @@ def test_experts_without_a_token_are_rounded_and_reported(source: Path, tmp_path
     assert torch.equal(codes, expected.to(torch.uint8))
 
 
+@pytest.mark.makes_models
 def test_text_beside_pictures_is_for_the_language_experts(source: Path, questions: Path, tmp_path: Path) -> None:
     text = tmp_path / "text.txt"
     text.write_text("Some words and others. " * 100)
@@ -171,6 +177,7 @@ def test_text_beside_pictures_is_for_the_language_experts(source: Path, question
         quantize(source, tmp_path / "no", config, text, text=text, device="cpu")
 
 
+@pytest.mark.makes_models
 def test_a_killed_run_goes_on_to_the_same_bytes(
     source: Path, questions: Path, quantized: tuple[Path, Report], tmp_path: Path
 ) -> None:
@@ -199,6 +206,7 @@ def test_a_killed_run_goes_on_to_the_same_bytes(
     assert (out / "model.safetensors").read_bytes() == wanted
 
 
+@pytest.mark.makes_models
 def test_the_published_folder_is_understood(source: Path, questions: Path, tmp_path: Path) -> None:
     """Its config.json names no type, and it stores what is computed here."""
     from safetensors.torch import load_file, save_file
@@ -221,6 +229,7 @@ def test_the_published_folder_is_understood(source: Path, questions: Path, tmp_p
     assert not [name for name in Weights(tmp_path / "out").names if "inv_freq" in name]
 
 
+@pytest.mark.makes_models
 def test_the_reference_from_end_to_end(reference: Path, questions: Path, tmp_path: Path) -> None:
     """Weights and layout as published, tokens of our own: from pictures, and from text alone."""
     folder = tmp_path / "reference"

@@ -101,6 +101,7 @@ def test_unknown_and_quantized_models_are_refused(tmp_path: Path) -> None:
         read_config(tmp_path)
 
 
+@pytest.mark.makes_models
 def test_no_causal_language_model(tmp_path: Path) -> None:
     from transformers import T5Config
 

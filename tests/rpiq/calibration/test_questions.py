@@ -232,6 +232,7 @@ def test_text_that_is_not_base64_is_named() -> None:
         open_picture("!" * 80, "x.tsv:3")
 
 
+@pytest.mark.makes_models
 @pytest.mark.parametrize("side", [9_000, 20_000])
 def test_a_picture_of_too_many_pixels_is_not_decoded(tmp_path: Path, side: int) -> None:
     """Beyond our limit, and beyond the one where Pillow itself refuses: one bit a pixel, so a file of a few kB."""

@@ -8,12 +8,12 @@ import random
 import resource
 import shutil
 import signal
-import subprocess
-import sys
+import tempfile
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import IO, Any
 
 import pytest
 import torch
@@ -22,10 +22,10 @@ from transformers import LlamaConfig, MambaConfig, MixtralConfig, PreTrainedConf
 
 from rpiq.cli.main import main
 from rpiq.run.result import REPORT_FILE
-from tests.paths import ROOT
+from tests import warm
 from tests.rpiq.tiny import CONFIGS, LATER, write_model, write_text
 
-SETTINGS = "--samples 16 --sequence-length 32 --device cpu".split()
+SETTINGS = "--samples 16 --sequence-length 32 --set distill_steps=2 --device cpu".split()
 
 
 @dataclass(frozen=True)
@@ -50,27 +50,18 @@ class Case:
         places = [str(self.source), "--out", str(out or self.out), "--calibration", str(self.text)]
         return ["quantize", *places, *SETTINGS, "--group-size", group, *more]
 
-    def start(self, *more: str, file_bytes: int | None = None) -> subprocess.Popen[str]:
+    def start(self, *more: str, error: IO[Any] | None = None, file_bytes: int | None = None) -> warm.Process:
         """The command in a process of its own, which may write files of at most `file_bytes`."""
-
-        def limit() -> None:
-            if file_bytes is not None:
-                resource.setrlimit(resource.RLIMIT_FSIZE, (file_bytes, file_bytes))
-
-        return subprocess.Popen(
-            [sys.executable, "-m", "rpiq.cli.main", *self.line(*more)],
-            env=os.environ | {"OMP_NUM_THREADS": "1", "PYTHONPATH": str(ROOT)},
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-            preexec_fn=limit,
-        )
+        environment = os.environ | {"OMP_NUM_THREADS": "1"}
+        line = ["-m", "rpiq.cli.main", *self.line(*more)]
+        return warm.start(line, environment, stderr=error, file_bytes=file_bytes)
 
     def run(self, *more: str, file_bytes: int | None = None) -> tuple[int, str]:
         """Its status and what it said, when it has ended."""
-        process = self.start(*more, file_bytes=file_bytes)
-        _, error = process.communicate(timeout=600)
-        return process.returncode, error
+        with tempfile.TemporaryFile("w+") as error:
+            status = self.start(*more, error=error, file_bytes=file_bytes).wait()
+            error.seek(0)
+            return status, error.read()
 
     def left(self) -> list[str]:
         """What lies beside the source and the text."""
@@ -199,6 +190,7 @@ def test_sources_and_texts(
         assert part in error
 
 
+@pytest.mark.makes_models
 def test_nan_in_a_later_block_keeps_what_was_done(case: Case, capsys: pytest.CaptureFixture[str]) -> None:
     """What is mended can be gone on with: the checkpoint is got again, and the result is as if nothing had been."""
     good = (case.source / "model.safetensors").read_bytes()
@@ -218,6 +210,7 @@ def contents(folder: Path) -> dict[str, bytes]:
     return {file.name: file.read_bytes() for file in folder.iterdir() if file.name != REPORT_FILE}
 
 
+@pytest.mark.makes_models
 def test_random_bytes_in_the_header(case: Case, capsys: pytest.CaptureFixture[str]) -> None:
     """Whatever is flipped there, it is found or does not matter: never a traceback."""
     file = case.source / "model.safetensors"
@@ -249,6 +242,7 @@ def test_unwritable_targets(case: Case, capsys: pytest.CaptureFixture[str], plac
     assert "choose another folder" in error
 
 
+@pytest.mark.makes_models
 @pytest.mark.parametrize(
     ("most", "message", "kept"),
     [
@@ -272,23 +266,27 @@ def test_no_space_left(case: Case, most: int, message: str, kept: str) -> None:
     same_as_undisturbed(case)
 
 
+@pytest.mark.makes_models
 def test_ctrl_c(case: Case) -> None:
     """SIGINT as a terminal sends it, after the first block: status 130, and one line that says how to go on."""
     remake(case, num_hidden_layers=6, hidden_size=128)
-    process = case.start()
     manifest = case.folder / ".out.partial" / "manifest.json"
     deadline = time.monotonic() + 300
-    while "model.layers.0" not in (manifest.read_text("utf-8") if manifest.exists() else ""):
-        assert process.poll() is None
-        assert time.monotonic() < deadline
-        time.sleep(0.005)
-    process.send_signal(signal.SIGINT)
-    _, error = process.communicate(timeout=300)
-    assert process.returncode == 130, error
-    last = error.splitlines()[-1]
+    with tempfile.TemporaryFile("w+") as error:
+        process = case.start(error=error)
+        while "model.layers.0" not in (manifest.read_text("utf-8") if manifest.exists() else ""):
+            assert process.poll() is None
+            assert time.monotonic() < deadline
+            time.sleep(0.005)
+        process.send_signal(signal.SIGINT)
+        status = process.wait()
+        error.seek(0)
+        said = error.read()
+    assert status == 130, said
+    last = said.splitlines()[-1]
     assert last.startswith("rpiq: interrupted; ")
     assert last.endswith(f"finished parts are kept beside {case.out}: go on with --resume")
-    assert "Traceback" not in error
+    assert "Traceback" not in said
     assert case.left() == [".out.partial"]
     same_as_undisturbed(case)
 

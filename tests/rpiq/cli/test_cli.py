@@ -68,6 +68,7 @@ def quantize_line(folder: Path, out: str, *more: str) -> list[str]:
     return ["quantize", *places, *options, *more]
 
 
+@pytest.mark.makes_models
 def test_quantize(made: Path) -> None:
     values = json.loads((made / "report.json").read_text("utf-8"))
     assert len(values["linears"]) == 14
@@ -86,6 +87,7 @@ def quantize_other(made: Path, source: Path, out: Path, *more: str) -> dict[str,
     return values
 
 
+@pytest.mark.makes_models
 def test_sharded_source(made: Path, tmp_path: Path) -> None:
     model = AutoModelForCausalLM.from_pretrained(made / "source")
     model.save_pretrained(tmp_path / "shards", max_shard_size="30KB")
@@ -99,6 +101,7 @@ def test_sharded_source(made: Path, tmp_path: Path) -> None:
     assert all(torch.equal(found[name], wanted[name]) for name in wanted)
 
 
+@pytest.mark.makes_models
 def test_gguf_source(made: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """From a GGUF file to 4 bits, evaluated, and back to a GGUF file with its vocabulary and name."""
     source = gguf_of(save_model(tmp_path / "model"), tmp_path)
@@ -128,6 +131,7 @@ def test_gguf_source(made: Path, tmp_path: Path, capsys: pytest.CaptureFixture[s
         assert after[key].contents() == before[key].contents()
 
 
+@pytest.mark.makes_models
 def test_chat_template(made: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     chatty = shutil.copytree(made / "source", tmp_path / "chatty")
     (chatty / "chat_template.jinja").write_text("{% for m in messages %}</s> {{ m['content'] }} {% endfor %}", "utf-8")
@@ -142,6 +146,7 @@ def test_chat_template(made: Path, tmp_path: Path, capsys: pytest.CaptureFixture
 CHAT: dict[str, list[str]] = {"plain": [], "chat": ["--chat-template"]}
 
 
+@pytest.mark.makes_models
 def test_named_calibration(made: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     line = ["quantize", str(made / "source"), "--out", str(tmp_path / "out"), "--method", "rtn", "--group-size", "32"]
     line += ["--samples", "4", "--sequence-length", "16", "--device", "cpu"]
@@ -151,6 +156,7 @@ def test_named_calibration(made: Path, tmp_path: Path, capsys: pytest.CaptureFix
     assert "tokens from c4.jsonl" in (tmp_path / "out/README.md").read_text("utf-8")
 
 
+@pytest.mark.makes_models
 def test_dry_run(made: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(quantize_line(made, "dry", "--dry-run")) == 0
     out = capsys.readouterr().out
@@ -159,6 +165,7 @@ def test_dry_run(made: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert not (made / "dry").exists()
 
 
+@pytest.mark.makes_models
 def test_quantizing_again_is_refused(made: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(quantize_line(made, "out")) == 2
     error = capsys.readouterr().err
@@ -166,6 +173,7 @@ def test_quantizing_again_is_refused(made: Path, capsys: pytest.CaptureFixture[s
     assert error.count("\n") == 1
 
 
+@pytest.mark.makes_models
 @pytest.mark.parametrize("option", [["--bits", "9"], ["--group-size", "48"], ["--method", "awq"], ["--samples", "0"]])
 def test_impossible_options(made: Path, option: list[str]) -> None:
     with pytest.raises(SystemExit) as left:
@@ -173,6 +181,7 @@ def test_impossible_options(made: Path, option: list[str]) -> None:
     assert left.value.code == 2
 
 
+@pytest.mark.makes_models
 @pytest.mark.parametrize("model", ["source", "out"])
 def test_evaluate(made: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], model: str) -> None:
     result = tmp_path / "result.json"
@@ -196,6 +205,7 @@ def test_evaluate(made: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
     assert stored * 0.5 < values["weight_bytes"] < stored * 1.5
 
 
+@pytest.mark.makes_models
 def test_compare(made: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["compare", "--json", str(made / "source"), str(made / "out")]) == 0
     values = json.loads(capsys.readouterr().out)
@@ -207,6 +217,7 @@ def test_compare(made: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert "0.000% of codes differ" in capsys.readouterr().out
 
 
+@pytest.mark.makes_models
 def test_report(made: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["report", str(made / "out"), "--out", str(tmp_path / "page")]) == 0
     assert capsys.readouterr().out == f"{tmp_path / 'page/report.html'}\n"
@@ -224,6 +235,7 @@ def test_help_lists_the_commands(capsys: pytest.CaptureFixture[str]) -> None:
         assert command in out
 
 
+@pytest.mark.makes_models
 def test_export(made: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["export", str(made / "symmetric"), "--to", "gptq", "--out", str(tmp_path / "gptq")]) == 0
     assert str(tmp_path / "gptq") in capsys.readouterr().out

@@ -119,6 +119,7 @@ def test_a_model_is_known_by_its_files(model: Path, tmp_path: Path) -> None:
     assert model_sha256(copy) != model_sha256(model)
 
 
+@pytest.mark.makes_models
 def test_the_command(model: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """A model whose answers are the accepted ones is right; gone on with after half of them, the result is the same."""
     result, answers = tmp_path / "r.json", tmp_path / "r.json.answers.jsonl"
@@ -146,6 +147,7 @@ def test_the_command(model: Path, tmp_path: Path, capsys: pytest.CaptureFixture[
     assert "overall                      6      50.00" in capsys.readouterr().out
 
 
+@pytest.mark.makes_models
 def test_what_cannot_be_asked(model: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     data = write_questions(tmp_path / "data")
     assert main(line(write_model(tmp_path / "blind", CONFIGS["llama"]), data)) == 2
@@ -199,6 +201,7 @@ def install(folder: Path, package: str, code: str) -> None:
     (metadata / "entry_points.txt").write_text(f"[rpiq.architectures]\n{package} = {package}\n", "utf-8")
 
 
+@pytest.mark.makes_models
 def test_a_family_with_a_prompt_of_its_own(
     model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -46,6 +46,7 @@ def add_tokenizer(folder: Path, pre: Any, model: Any = None) -> Path:
 SMOLLM = pre_tokenizers.Sequence([pre_tokenizers.Digits(individual_digits=True), pre_tokenizers.ByteLevel(False)])
 
 
+@pytest.mark.makes_models
 @pytest.mark.parametrize("bits", [2, 3, 4, 8])
 def test_gptq_has_the_same_codes(tmp_path: Path, bits: int) -> None:
     folder = quantized(tmp_path, Scheme(bits, 32, symmetric=True), llama_config(attention_bias=True))
@@ -146,6 +147,7 @@ def test_gguf_with_a_smaller_table(tmp_path: Path) -> None:
     assert float(np.linalg.norm(found - expected) / np.linalg.norm(expected)) < 0.01
 
 
+@pytest.mark.makes_models
 def test_gguf_refuses_what_it_cannot_hold(tmp_path: Path) -> None:
     source = save_model(tmp_path / "model")
     out = tmp_path / "out.gguf"

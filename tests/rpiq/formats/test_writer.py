@@ -5,8 +5,6 @@ from __future__ import annotations
 import errno
 import json
 import os
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +18,7 @@ from rpiq.formats import compressed_tensors, writer
 from rpiq.formats.checkpoint import read
 from rpiq.formats.writer import QuantizedWriter
 from rpiq.solvers.grid import Grid, fit_grid, quantize
-from tests.paths import ROOT
+from tests import warm
 from tests.rpiq.folders import SMALL_FILES, round_to_nearest, save_model
 
 SCHEME = Scheme(4, 32)
@@ -172,16 +170,14 @@ print(step - 1)
 """
 
 
+@pytest.mark.makes_models
 def test_killed_at_any_step(tmp_path: Path, source: Path) -> None:
     """Killed before the n-th change to the folder, for every n; resumed, it equals the uninterrupted one."""
     whole = QuantizedWriter(tmp_path / "whole", shard_bytes=3000)
     for number in range(4):
         add_block(whole, number)
     whole.finish(source)
-    root = ROOT
-    environment = os.environ | {"PYTHONPATH": str(root), "OMP_NUM_THREADS": "1"}
-    command = [sys.executable, "-c", KILLED, str(tmp_path)]
-    done = subprocess.run(command, cwd=root, env=environment, capture_output=True, text=True, check=False)
+    done = warm.run(["-c", KILLED, str(tmp_path)], env=os.environ | {"OMP_NUM_THREADS": "1"})
     assert done.returncode == 0, done.stderr
     assert int(done.stdout) > 20
     for step in range(1, int(done.stdout) + 1):

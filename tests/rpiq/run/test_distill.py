@@ -148,6 +148,7 @@ def test_it_is_put_back_where_held_out_rows_say_so(monkeypatch: pytest.MonkeyPat
     assert all(torch.equal(linear.settle().scale, before[name]) for name, linear in pupil.linears.items())
 
 
+@pytest.mark.makes_models
 def test_the_whole_way_only_scales_change(tmp_path: Path) -> None:
     source = write_model(tmp_path / "tiny", CONFIGS["llama"])
     text = write_text(tmp_path / "text.txt")

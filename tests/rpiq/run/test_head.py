@@ -17,14 +17,15 @@ from rpiq.config import QuantizationConfig, Scheme
 from rpiq.errors import ConfigError
 from rpiq.formats.export import export_gptq
 from rpiq.run import head, quantizing
+from rpiq.run.budget import Plan
 from rpiq.run.head import solve_head
 from rpiq.run.pipeline import quantize, rehearse
-from rpiq.run.result import REPORT_FILE, Progress
+from rpiq.run.result import REPORT_FILE, Progress, Report
 from rpiq.runtime.linear import QuantLinear
 from rpiq.runtime.loading import load
 from tests.rpiq.tiny import CONFIGS, LATER, write_model, write_text
 
-CONFIG = QuantizationConfig(scheme=Scheme(group_size=32), samples=16, sequence_length=32, head=True)
+CONFIG = QuantizationConfig(scheme=Scheme(group_size=32), samples=16, sequence_length=32, distill_steps=4, head=True)
 HEAD = LinearInfo("lm_head", "lm_head", 96, 64)
 
 
@@ -36,6 +37,17 @@ def text(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def source(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return write_model(tmp_path_factory.mktemp("untied") / "tiny", LlamaConfig(**LATER, tie_word_embeddings=False))
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory: pytest.TempPathFactory, text: Path, source: Path) -> tuple[Path, Report, Plan]:
+    """A run with head, its matrix in pieces, and what its rehearsal had said; not to be changed."""
+    folder = tmp_path_factory.mktemp("whole") / "out"
+    with pytest.MonkeyPatch.context() as patch:
+        for module in (head, quantizing):
+            patch.setattr(module, "PIECE", 64 * 40)
+        plan, _ = rehearse(source, CONFIG, text)
+        return folder, quantize(source, folder, CONFIG, text), plan
 
 
 def inputs(rows: int, seed: int) -> torch.Tensor:
@@ -65,27 +77,26 @@ def test_pieces_are_the_whole(method: str) -> None:
         assert 0 < guard.stage2 < 0.1
 
 
-def test_a_run_with_head(tmp_path: Path, text: Path, source: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    for module in (head, quantizing):
-        monkeypatch.setattr(module, "PIECE", 64 * 40)
-    plan, _ = rehearse(source, CONFIG, text)
-    report = quantize(source, tmp_path / "out", CONFIG, text)
+@pytest.mark.makes_models
+def test_a_run_with_head(whole: tuple[Path, Report, Plan]) -> None:
+    folder, report, plan = whole
     assert report.linears[-1].name == plan.linears[-1].name == "lm_head"
     assert (
         report.output_bytes
         == plan.output_bytes
-        == sum(tensor.nbytes for tensor in load_file(tmp_path / "out/model.safetensors").values())
+        == sum(tensor.nbytes for tensor in load_file(folder / "model.safetensors").values())
     )
     assert report.kept == ("model.embed_tokens.weight",)
     assert report.linears[-1].rows == 12 * 32
     assert math.isclose(report.linears[-1].loss_final / report.linears[-1].energy, 0.005, rel_tol=0.9)
     assert report.check is not None
     assert report.check.logits_error < 0.05
-    model = load(tmp_path / "out")
+    model = load(folder)
     assert isinstance(model.get_output_embeddings(), QuantLinear)
-    assert "15 Linears, the output head among them, are quantized" in (tmp_path / "out/README.md").read_text("utf-8")
+    assert "15 Linears, the output head among them, are quantized" in (folder / "README.md").read_text("utf-8")
 
 
+@pytest.mark.makes_models
 def test_exported_with_head(tmp_path: Path, text: Path, source: Path) -> None:
     config = replace(CONFIG, scheme=Scheme(group_size=32, symmetric=True), method="gptq")
     quantize(source, tmp_path / "out", config, text)
@@ -94,8 +105,12 @@ def test_exported_with_head(tmp_path: Path, text: Path, source: Path) -> None:
     assert "lm_head.qweight" in load_file(tmp_path / "gptq/model.safetensors")
 
 
-def test_resumed_after_the_head(tmp_path: Path, text: Path, source: Path) -> None:
-    quantize(source, tmp_path / "whole", CONFIG, text)
+@pytest.mark.makes_models
+def test_resumed_after_the_head(
+    tmp_path: Path, text: Path, source: Path, whole: tuple[Path, Report, Plan], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for module in (head, quantizing):
+        monkeypatch.setattr(module, "PIECE", 64 * 40)
 
     def interrupt(step: Progress) -> None:
         if step.stage == "saving":
@@ -104,7 +119,7 @@ def test_resumed_after_the_head(tmp_path: Path, text: Path, source: Path) -> Non
     with pytest.raises(KeyboardInterrupt):
         quantize(source, tmp_path / "out", CONFIG, text, report=interrupt)
     quantize(source, tmp_path / "out", CONFIG, text, resume=True)
-    for file in (tmp_path / "whole").iterdir():
+    for file in whole[0].iterdir():
         if file.name != REPORT_FILE:
             assert file.read_bytes() == (tmp_path / "out" / file.name).read_bytes(), file.name
 

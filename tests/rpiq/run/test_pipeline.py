@@ -7,10 +7,8 @@ import os
 import random
 import shutil
 import signal
-import subprocess
-import sys
 import time
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
@@ -29,10 +27,20 @@ from rpiq.run.recording import Call
 from rpiq.run.result import REPORT_FILE, Progress, Report, read_report
 from rpiq.run.solve import Passes, gather
 from rpiq.runtime.loading import load
-from tests.paths import ROOT
+from tests import warm
 from tests.rpiq.tiny import CONFIGS, GPT2, LATER, write_model, write_text
 
-CONFIG = QuantizationConfig(scheme=Scheme(group_size=32), samples=16, sequence_length=32)
+CONFIG = QuantizationConfig(scheme=Scheme(group_size=32), samples=16, sequence_length=32, distill_steps=4)
+"""With few steps of stage 3, which then lowers the divergence, so that its scales are kept: after 32 the tiny model's are put back."""
+
+
+@dataclass(frozen=True)
+class Made:
+    """The tiny Llama quantized by `CONFIG`, for tests that only look at it."""
+
+    folder: Path
+    report: Report
+    steps: tuple[Progress, ...]
 
 
 @pytest.fixture(scope="module")
@@ -45,6 +53,12 @@ def llama(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return write_model(tmp_path_factory.mktemp("llama") / "tiny", CONFIGS["llama"])
 
 
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory, text: Path, llama: Path) -> Made:
+    folder, steps = tmp_path_factory.mktemp("made") / "whole", list[Progress]()
+    return Made(folder, quantize(llama, folder, CONFIG, text, report=steps.append), tuple(steps))
+
+
 def contents(folder: Path) -> dict[str, bytes]:
     """Every file but the one that holds times."""
     return {file.name: file.read_bytes() for file in sorted(folder.iterdir()) if file.name != REPORT_FILE}
@@ -54,6 +68,7 @@ def total(report: Report, name: str) -> float:
     return sum(float(getattr(linear, name)) for linear in report.linears)
 
 
+@pytest.mark.makes_models
 @pytest.mark.parametrize("name", TESTED)
 def test_every_architecture(tmp_path: Path, text: Path, name: str) -> None:
     source = write_model(tmp_path / name, CONFIGS[name])
@@ -73,6 +88,7 @@ def test_every_architecture(tmp_path: Path, text: Path, name: str) -> None:
     assert list(tmp_path.glob(".*")) == []
 
 
+@pytest.mark.makes_models
 def test_conv1d_weights(tmp_path: Path, text: Path) -> None:
     source = write_model(tmp_path / "gpt2", GPT2)
     report = quantize(source, tmp_path / "out", CONFIG, text)
@@ -81,6 +97,7 @@ def test_conv1d_weights(tmp_path: Path, text: Path) -> None:
     assert report.check.logits_error < 0.05
 
 
+@pytest.mark.makes_models
 @pytest.mark.parametrize("method", ["rtn", "gptq", "rpiq", "rpiq-paper"])
 @pytest.mark.parametrize("symmetric", [False, True])
 def test_methods(tmp_path: Path, text: Path, llama: Path, method: str, symmetric: bool) -> None:
@@ -89,6 +106,7 @@ def test_methods(tmp_path: Path, text: Path, llama: Path, method: str, symmetric
         scheme=Scheme(bits=3, group_size=-1, symmetric=symmetric),
         samples=8,
         sequence_length=32,
+        distill_steps=4,
     )
     report = quantize(llama, tmp_path / "out", config, text)
     assert report.output_bytes == read(tmp_path / "out").size_bytes
@@ -102,6 +120,7 @@ def test_methods(tmp_path: Path, text: Path, llama: Path, method: str, symmetric
         assert total(report, "changed_codes") == 0
 
 
+@pytest.mark.makes_models
 def test_gptq_beats_rounding_and_rpiq_beats_gptq(tmp_path: Path, text: Path, llama: Path) -> None:
     calibration = {
         m: QuantizationConfig(method=m, scheme=CONFIG.scheme, samples=16, sequence_length=32) for m in ("rtn", "gptq")
@@ -112,6 +131,7 @@ def test_gptq_beats_rounding_and_rpiq_beats_gptq(tmp_path: Path, text: Path, lla
     assert losses["rpiq"] < losses["gptq"] < losses["rtn"]
 
 
+@pytest.mark.makes_models
 def test_cross_layer_target_and_guard(tmp_path: Path, text: Path, llama: Path) -> None:
     report = quantize(llama, tmp_path / "out", replace(CONFIG, cross_layer=0.25), text)
     for block in report.blocks:
@@ -124,20 +144,20 @@ def test_cross_layer_target_and_guard(tmp_path: Path, text: Path, llama: Path) -
     assert None not in errors
 
 
-def test_the_report_survives_json(tmp_path: Path, text: Path, llama: Path) -> None:
-    report = quantize(llama, tmp_path / "out", CONFIG, text)
-    assert read_report(tmp_path / "out" / REPORT_FILE) == report
-    values = json.loads((tmp_path / "out" / REPORT_FILE).read_text("utf-8"))
+@pytest.mark.makes_models
+def test_the_report_survives_json(made: Made) -> None:
+    assert read_report(made.folder / REPORT_FILE) == made.report
+    values = json.loads((made.folder / REPORT_FILE).read_text("utf-8"))
     assert {"linears", "seconds", "peak_memory_bytes"} <= values.keys()
     assert values["linears"][0].keys() == {"name", "rows", "loss_stage1", "loss_final", "changed_codes"}
-    card = (tmp_path / "out" / "README.md").read_text("utf-8")
-    assert report.calibration_sha256 in card
+    card = (made.folder / "README.md").read_text("utf-8")
+    assert made.report.calibration_sha256 in card
     assert f"| seed | {CONFIG.seed} |" in card
 
 
-def test_progress_counts_up_to_done(tmp_path: Path, text: Path, llama: Path) -> None:
-    steps: list[Progress] = []
-    quantize(llama, tmp_path / "out", CONFIG, text, report=steps.append)
+@pytest.mark.makes_models
+def test_progress_counts_up_to_done(made: Made) -> None:
+    steps = made.steps
     assert [step.block for step in steps] == sorted(step.block for step in steps)
     assert steps[-1].stage == "done"
     assert {step.detail for step in steps if step.stage == "block"} >= {"model.layers.1.mlp.down_proj"}
@@ -148,22 +168,22 @@ def test_progress_counts_up_to_done(tmp_path: Path, text: Path, llama: Path) -> 
     assert {step.stage for step in steps if 0.3 < step.share < 1} == {"distillation"}
 
 
-def test_a_dry_run_writes_nothing(tmp_path: Path, text: Path, llama: Path) -> None:
+@pytest.mark.makes_models
+def test_a_dry_run_writes_nothing(tmp_path: Path, text: Path, llama: Path, made: Made) -> None:
     before = {file: file.stat().st_mtime_ns for file in [*llama.parent.rglob("*"), *tmp_path.rglob("*")]}
     plan, block = rehearse(llama, CONFIG, text)
     assert {file: file.stat().st_mtime_ns for file in [*llama.parent.rglob("*"), *tmp_path.rglob("*")]} == before
     assert block.name == "model.layers.0"
     assert all(linear.energy > 0 for linear in block.linears)
     assert len(plan.linears) == 14
-    report = quantize(llama, tmp_path / "out", CONFIG, text)
-    assert plan.output_bytes == read(tmp_path / "out").size_bytes
-    assert plan.output_bytes == report.output_bytes
+    assert plan.output_bytes == read(made.folder).size_bytes
+    assert plan.output_bytes == made.report.output_bytes
 
 
+@pytest.mark.makes_models
 @pytest.mark.parametrize("step", [1, 4, 9, 17, 18, 19])
-def test_interrupted_and_resumed_is_the_same(tmp_path: Path, text: Path, llama: Path, step: int) -> None:
+def test_interrupted_and_resumed_is_the_same(tmp_path: Path, text: Path, llama: Path, made: Made, step: int) -> None:
     """Ctrl-C at a given step of the run."""
-    quantize(llama, tmp_path / "whole", CONFIG, text)
     seen = 0
 
     def interrupt(_: Progress) -> None:
@@ -176,44 +196,36 @@ def test_interrupted_and_resumed_is_the_same(tmp_path: Path, text: Path, llama: 
         quantize(llama, tmp_path / "out", CONFIG, text, report=interrupt)
     if not (tmp_path / "out").exists():
         quantize(llama, tmp_path / "out", CONFIG, text, resume=True)
-    assert contents(tmp_path / "out") == contents(tmp_path / "whole")
+    assert contents(tmp_path / "out") == contents(made.folder)
     assert list(tmp_path.glob(".*")) == []
 
 
+@pytest.mark.makes_models
 def test_killed_at_random_moments_and_resumed_is_the_same(tmp_path: Path, text: Path) -> None:
     """SIGKILL, wherever it strikes, three times in a row."""
     source = write_model(tmp_path / "six", LlamaConfig(**{**LATER, "num_hidden_layers": 6, "hidden_size": 128}))
     chosen = random.Random(20261122)
-    options = "--group-size 32 --samples 64 --sequence-length 64".split()
-    command = [sys.executable, "-m", "rpiq.cli.main", "quantize", str(source), "--calibration", str(text), *options]
-    environment = os.environ | {"OMP_NUM_THREADS": "1", "PYTHONPATH": str(ROOT)}
-    subprocess.run(
-        [*command, "--out", str(tmp_path / "whole")], env=environment, check=True, capture_output=True, timeout=300
-    )
+    options = "--group-size 32 --samples 64 --sequence-length 64 --set distill_steps=4".split()
+    command = ["-m", "rpiq.cli.main", "quantize", str(source), "--calibration", str(text), *options]
+    environment = os.environ | {"OMP_NUM_THREADS": "1"}
+    whole = warm.run([*command, "--out", str(tmp_path / "whole")], env=environment, timeout=300)
+    assert whole.returncode == 0, whole.stderr
     out, manifest = tmp_path / "out", tmp_path / ".out.partial" / "manifest.json"
     killed = []
     for number in range(3):
         before = records(manifest)
-        process = subprocess.Popen(
-            [*command, "--out", str(out), "--resume"],
-            env=environment,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-        )
+        process = warm.start([*command, "--out", str(out), "--resume"], env=environment)
         deadline = time.monotonic() + 120
         while process.poll() is None and records(manifest) < before + 1 + number % 2 and time.monotonic() < deadline:
             time.sleep(0.002)
         time.sleep(chosen.uniform(0, 0.1))
         process.send_signal(signal.SIGKILL)
-        process.wait()
-        killed.append(process.returncode)
+        killed.append(process.wait())
         if out.exists():
             break
     assert killed[0] == -signal.SIGKILL
     if not out.exists():
-        done = subprocess.run(
-            [*command, "--out", str(out), "--resume"], env=environment, capture_output=True, timeout=300
-        )
+        done = warm.run([*command, "--out", str(out), "--resume"], env=environment, timeout=300)
         assert done.returncode == 0, done.stderr
     assert contents(out) == contents(tmp_path / "whole")
 
@@ -338,6 +350,7 @@ def test_a_wrong_result_does_not_pass_for_a_right_one(
         quantize(llama, tmp_path / "out", CONFIG, text)
 
 
+@pytest.mark.makes_models
 def test_rows_read_before_are_taken_as_they_are(tmp_path: Path, llama: Path) -> None:
     calibration = Calibration(torch.arange(96).repeat(4, 1)[:, :40], "counted", "0" * 64, 0)
     report = quantize(llama, tmp_path / "out", CONFIG, calibration)
@@ -348,28 +361,35 @@ def test_every_error_is_of_one_family() -> None:
     assert issubclass(VerificationError, RpiqError)
 
 
+LEARNING = replace(CONFIG, distill_steps=20)
+
+
+@pytest.fixture(scope="module")
+def taught(tmp_path_factory: pytest.TempPathFactory, text: Path, llama: Path) -> tuple[Path, Report]:
+    folder = tmp_path_factory.mktemp("taught") / "whole"
+    return folder, quantize(llama, folder, LEARNING, text)
+
+
+@pytest.mark.makes_models
 @pytest.mark.parametrize("stopped", [1, 11, 20])
 def test_stopped_while_learning_it_goes_on_with_the_same_result(
-    tmp_path: Path, text: Path, llama: Path, stopped: int
+    tmp_path: Path, text: Path, llama: Path, taught: tuple[Path, Report], stopped: int
 ) -> None:
-    config = replace(CONFIG, distill_steps=20)
-    whole = quantize(llama, tmp_path / "whole", config, text)
+    folder, whole = taught
 
     def interrupt(step: Progress) -> None:
         if step.stage == "distillation" and step.detail == f"step {stopped}/20":
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        quantize(llama, tmp_path / "out", config, text, report=interrupt)
-    done: list[str] = []
-    resumed = quantize(
-        llama, tmp_path / "out", config, text, resume=True, report=lambda s: done.append(s.detail) if s.detail else None
-    )
-    assert contents(tmp_path / "out") == contents(tmp_path / "whole")
+        quantize(llama, tmp_path / "out", LEARNING, text, report=interrupt)
+    done: list[Progress] = []
+    resumed = quantize(llama, tmp_path / "out", LEARNING, text, resume=True, report=done.append)
+    assert contents(tmp_path / "out") == contents(folder)
     assert resumed.distillation is not None
     assert whole.distillation is not None
     assert resumed.distillation.divergence == whole.distillation.divergence
-    assert ("step 5/20" in done) == (stopped < 8), "what was saved is not done again"
+    assert ("step 5/20" in {step.detail for step in done}) == (stopped < 8), "what was saved is not done again"
 
 
 def test_where_tokens_are_weighed_alike_the_size_of_their_activations_does_not_matter() -> None:

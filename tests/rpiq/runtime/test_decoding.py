@@ -95,6 +95,7 @@ def taken(decoder: Decoder) -> Iterator[list[int]]:
     decoder._engine.extend = before  # type: ignore[method-assign]
 
 
+@pytest.mark.makes_models
 @pytest.mark.parametrize("name", FAMILY)
 def test_logits_are_those_of_transformers(tmp_path: Path, name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(fast, "_PROMPT_ROWS", 100)  # several pieces of a prompt, and more room twice
@@ -113,6 +114,7 @@ def test_logits_are_those_of_transformers(tmp_path: Path, name: str, monkeypatch
     assert close(all_logits(model, TEXT), expected)  # the model itself still works
 
 
+@pytest.mark.makes_models
 @pytest.mark.parametrize("name", [*FAMILY, *OTHERS])
 def test_tokens_are_those_of_transformers(tmp_path: Path, name: str) -> None:
     model = four_bits(tmp_path, (FAMILY | OTHERS)[name])
@@ -124,6 +126,7 @@ def test_tokens_are_those_of_transformers(tmp_path: Path, name: str) -> None:
         assert likeliest(model, prompt, found)
 
 
+@pytest.mark.makes_models
 def test_equals_generate_of_transformers(tmp_path: Path) -> None:
     """In float32 nothing is near a tie: the very same tokens, along the way of transformers."""
     source = round_to_nearest(save_model(tmp_path / "model", FAMILY["llama"]), tmp_path / "four", Scheme(4, 32))
@@ -205,7 +208,10 @@ def test_where_it_ends(decoder: Decoder) -> None:
             decoder.stream(prompt, 1)
 
 
-def test_stops_where_the_model_says(tmp_path: Path) -> None:
+def test_stops_where_the_model_says(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(
+        "shutil.which", lambda name: None
+    )  # what is compiled is another test's affair, and takes half a minute
     model = four_bits(tmp_path, FAMILY["llama"])
     free = generate(model, TEXT[:10], 20)
     assert model.generation_config is not None
@@ -221,6 +227,7 @@ def test_sampling(decoder: Decoder) -> None:
     assert drawn[0] == drawn[1] != drawn[2]
 
 
+@pytest.mark.makes_models
 def test_samples_have_the_shares_of_the_model(model: PreTrainedModel, decoder: Decoder) -> None:
     """1,000 draws against the two likeliest tokens' probabilities; the bounds are six standard deviations."""
     shares = (all_logits(model, TEXT[:10])[-1] / 5.0).softmax(-1)
@@ -286,6 +293,8 @@ def test_a_compiler_that_fails(model: PreTrainedModel, tmp_path: Path, monkeypat
     assert list((tmp_path / "cache").iterdir()) == []
 
 
+@pytest.mark.long
+@pytest.mark.makes_models
 def test_compiled(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> None:
     """The real compiler, once, on a block that has all optional parts."""
     config = Qwen3Config(**SIZE, **HEADS, **ENDS, attention_bias=True)

@@ -175,6 +175,7 @@ def test_tensors_that_do_not_fit() -> None:
         QuantLinear.from_tensors(stored, Scheme(4, 64))
 
 
+@pytest.mark.makes_models
 @pytest.mark.parametrize(("capability", "layouts"), [("default", CPU_LAYOUTS[2:]), ("avx2", CPU_LAYOUTS[1:])])
 def test_layouts_of_other_processors(capability: str, layouts: tuple[CpuLayout, ...]) -> None:
     """torch's kernels of lesser processors have other layouts; each is recognised, or the kernel is left alone."""

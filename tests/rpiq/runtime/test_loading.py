@@ -70,6 +70,7 @@ def quantized(tmp_path: Path) -> Path:
     return round_to_nearest(save_model(tmp_path / "model"), tmp_path / "four", Scheme(4, 32))
 
 
+@pytest.mark.makes_models
 @pytest.mark.parametrize(
     ("scheme", "config", "dtype", "tolerance"),
     [
@@ -234,6 +235,7 @@ def test_fallback_without_its_package(tmp_path: Path, monkeypatch: pytest.Monkey
         load(source, fallback="nf4")
 
 
+@pytest.mark.makes_models
 def test_fallback(tmp_path: Path) -> None:
     pytest.importorskip("bitsandbytes", reason="needs bitsandbytes")
     source = save_model(tmp_path / "model")
@@ -241,6 +243,7 @@ def test_fallback(tmp_path: Path) -> None:
     assert 0 < float((found - expected).norm() / expected.norm()) < 0.5
 
 
+@pytest.mark.makes_models
 @pytest.mark.filterwarnings(
     "ignore:You passed `quantization_config`"
 )  # transformers says that it does what it was told

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import subprocess
 import sys
 from importlib.machinery import SourceFileLoader
 from importlib.util import module_from_spec, spec_from_loader
@@ -12,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from models.cogvlm2 import CogVLM2Config
+from tests import warm
 from tests.paths import ROOT
 
 SCRIPT = ROOT / "scripts" / "bench" / "cogvlm2_memory"
@@ -42,6 +42,8 @@ def test_the_plan_of_the_19b_without_weights() -> None:
     assert "Checked" not in page
 
 
+@pytest.mark.long
+@pytest.mark.makes_models
 @pytest.mark.skipif(sys.platform != "linux", reason="needs Linux' account of memory")
 def test_measured_at_a_small_size(tmp_path: Path) -> None:
     """Where the process grows by less than kernels take for themselves when they first see a shape: some 20 MB."""
@@ -56,7 +58,9 @@ def test_measured_at_a_small_size(tmp_path: Path) -> None:
         "--ways",
         *WAYS,
     ]
-    done = subprocess.run([sys.executable, SCRIPT, *options], capture_output=True, text=True, check=False, timeout=600)
+    done = warm.run(
+        [SCRIPT, *options]
+    )  # each way is measured in a process of its own, which imports the script from nothing
     assert done.returncode == 0, done.stderr
     assert done.stdout == (tmp_path / "cogvlm2-memory.json").read_text()
     assert "## Checked" in (tmp_path / "cogvlm2-memory.md").read_text()

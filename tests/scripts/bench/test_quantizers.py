@@ -20,9 +20,11 @@ from rpiq.run.pipeline import quantize
 from rpiq.runtime.loading import load
 from scripts.bench.tools.rows import Cache, Protocol, Row, Run, Setting, as_markdown
 from scripts.bench.tools.tools import TOOLS
+from tests import warm
 from tests.paths import ROOT
 from tests.rpiq.tiny import CONFIGS, write_model, write_text
 
+SCRIPT = ROOT / "scripts/bench/quantizers"
 PLAIN = "gptq activation_order=false grid_search=false"
 BROKEN = "gptq colour=3"
 PROTOCOL = Protocol("m", "0", "c.txt", "1", "e.txt", "2", windows=2, window=32, threads=1)
@@ -38,12 +40,16 @@ class Folder:
         self.calibration = write_text(path / "calibration.txt")
         self.evaluation = write_text(path / "evaluation.txt", seed=1)
 
-    def bench(self, *options: str) -> str:
+    def bench(self, *options: str, from_nothing: bool = False) -> str:
+        """The script as a user starts it, or with everything imported before, also in its workers; what it said."""
         files = ["--model", self.model, "--calibration", self.calibration, "--evaluation", self.evaluation]
         files += ["--cache", self.path / "cache", "--environments", self.path / "envs", "--out", self.path / "out"]
         sizes = "--group-size 32 --samples 8 --sequence-length 32 --windows 4 --window 32 --bits 4".split()
-        command = [sys.executable, ROOT / "scripts/bench/quantizers", *files, *sizes, "--tools", "rpiq", *options]
-        done = subprocess.run([str(part) for part in command], capture_output=True, text=True, check=False)
+        line = [str(part) for part in (SCRIPT, *files, *sizes, "--tools", "rpiq", *options)]
+        if from_nothing:
+            done = subprocess.run([sys.executable, *line], capture_output=True, text=True, check=False)
+        else:
+            done = warm.run(line, warm_children=True)
         assert done.returncode == 0, done.stderr
         return done.stderr
 
@@ -59,10 +65,12 @@ class Folder:
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Folder:
     made = Folder(tmp_path_factory.mktemp("bench"))
+    made.bench("--methods", "rtn", "--seeds", "0", "1", from_nothing=True)
     made.bench("--methods", "rtn", PLAIN, BROKEN, "--variant", BROKEN, "--seeds", "0", "1")
     return made
 
 
+@pytest.mark.makes_models
 def test_the_table_says_what_the_library_says(folder: Folder, tmp_path: Path) -> None:
     """The same quantization and evaluation done by hand, without the worker and its files."""
     rows = {row["method"]: row for row in folder.results()["rows"]}
@@ -84,6 +92,7 @@ def test_the_table_says_what_the_library_says(folder: Folder, tmp_path: Path) ->
     assert folder.results()["full_precision_ppl"] == pytest.approx(full, rel=1e-6)
 
 
+@pytest.mark.makes_models
 def test_what_uses_no_data_runs_once(folder: Folder) -> None:
     row = next(row for row in folder.results()["rows"] if row["method"] == "rtn")
     assert len(row["ppls"]) == 1
@@ -92,6 +101,7 @@ def test_what_uses_no_data_runs_once(folder: Folder) -> None:
     assert row["peak_bytes"] > 50e6
 
 
+@pytest.mark.makes_models
 def test_a_method_that_fails_is_a_row_with_its_error(folder: Folder) -> None:
     row = next(row for row in folder.results()["rows"] if row["method"] == BROKEN)
     assert row["ppl_mean"] is None
@@ -99,6 +109,7 @@ def test_a_method_that_fails_is_a_row_with_its_error(folder: Folder) -> None:
     assert f"{BROKEN}, 4 bits: " in (folder.path / "out/quantizers-cpu.md").read_text()
 
 
+@pytest.mark.makes_models
 def test_a_second_bench_runs_only_what_is_missing(folder: Folder) -> None:
     before = folder.runs()
     folder.bench("--methods", "rtn", PLAIN, "--seeds", "0", "1", "2", "--limit", "1")

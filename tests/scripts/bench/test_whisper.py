@@ -16,6 +16,8 @@ from tests.paths import ROOT
 STAGES = "rpiq, stages 1 and 2"
 
 
+@pytest.mark.long
+@pytest.mark.makes_models
 def test_rounding_costs_less_with_stages_1_and_2(store: Store, tmp_path: Path) -> None:
     command = [
         sys.executable,
@@ -25,7 +27,11 @@ def test_rounding_costs_less_with_stages_1_and_2(store: Store, tmp_path: Path) -
         "--seeds",
         "0",
         "--clips",
-        "8",
+        "6",
+        "--held-out",
+        "2",
+        "--tokens",
+        "40",
         "--evaluated",
         "3",
     ]

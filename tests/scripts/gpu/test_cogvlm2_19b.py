@@ -40,6 +40,7 @@ def source(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+@pytest.mark.makes_models
 def test_answering_every_way(steps: Any, source: Path, tmp_path: Path) -> None:
     four = write_random_4bit(source, tmp_path / "four", 32)
     answered = []
@@ -64,6 +65,7 @@ def test_answering_every_way(steps: Any, source: Path, tmp_path: Path) -> None:
     assert "does not fit | 39.70 |" in page
 
 
+@pytest.mark.makes_models
 def test_quantizing(steps: Any, source: Path, tmp_path: Path) -> None:
     calibration = steps.write_calibration(tmp_path / "pictures", 8, 16)
     config = QuantizationConfig(method="gptq", scheme=Scheme(group_size=32), samples=8)

@@ -5,10 +5,11 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+import time
 from importlib.machinery import SourceFileLoader
 from importlib.util import module_from_spec, spec_from_loader
 from pathlib import Path
-from types import ModuleType
+from types import ModuleType, SimpleNamespace
 
 import pytest
 import torch
@@ -18,6 +19,7 @@ from rpiq.config import QuantizationConfig, Scheme
 from rpiq.formats.checkpoint import read
 from rpiq.formats.weights import Weights
 from scripts.random_models.language_model import SHAPES, Shape, write_random_model
+from tests import warm
 from tests.paths import SCRIPTS
 from tests.rpiq.tiny import CONFIGS, write_model, write_text
 
@@ -69,13 +71,16 @@ def test_the_shape_is_llama_3_8b() -> None:
     assert sum(torch.Size(size).numel() for size in sizes) == 8_030_261_248
 
 
+@pytest.mark.makes_models
 def test_kill_and_resume(tmp_path: Path, tokenizer: Path, text: Path) -> None:
     write_random_model(tmp_path / "model", TINY, tokenizer)
-    options = ["--", "--samples", "64", "--sequence-length", "64", "--group-size", "32"]
+    options = "-- --samples 64 --sequence-length 64 --group-size 32 --set distill_steps=4".split()
     places = [str(tmp_path / "model"), "--calibration", str(text), "--work", str(tmp_path / "work")]
-    command = [sys.executable, str(SCRIPTS / "stress" / "kill_and_resume"), *places, "--kills", "1", "--json"]
+    line = [str(SCRIPTS / "stress" / "kill_and_resume"), *places, "--kills", "1", "--json"]
     result = tmp_path / "result.json"
-    done = subprocess.run([*command, str(result), *options], capture_output=True, text=True, check=False, timeout=900)
+    line += [str(result), *options]
+    # From nothing, as a user starts it.
+    done = subprocess.run([sys.executable, *line], capture_output=True, text=True, check=False, timeout=900)
     assert done.returncode == 0, done.stderr
     assert "differing files: none" in done.stdout
     values = json.loads(result.read_text("utf-8"))
@@ -84,7 +89,9 @@ def test_kill_and_resume(tmp_path: Path, tokenizer: Path, text: Path) -> None:
     # A changed byte is found.
     spoiled = tmp_path / "work" / "whole" / "README.md"
     spoiled.write_text(spoiled.read_text("utf-8") + " ", "utf-8")
-    again = subprocess.run([*command, str(result), *options], capture_output=True, text=True, check=False, timeout=900)
+    record = tmp_path / "work" / "whole.json"
+    record.write_text(record.read_text("utf-8").replace(sys.executable, str(warm.interpreter())), "utf-8")
+    again = warm.run(line, timeout=900, warm_children=True)
     assert again.returncode == 1
     assert "differing files: README.md" in again.stdout
 
@@ -98,9 +105,13 @@ def script(name: str) -> ModuleType:
     return module
 
 
-def test_the_gpu_script_on_a_processor(tmp_path: Path, tokenizer: Path, text: Path) -> None:
-    """Its steps, which on a GPU run in processes of their own."""
+@pytest.mark.makes_models
+def test_the_gpu_script_on_a_processor(
+    tmp_path: Path, tokenizer: Path, text: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its steps, which on a GPU run in processes of their own; by processor time, which a busy machine does not lengthen."""
     steps = script("gpu/quantize_llama8b_shape")
+    monkeypatch.setattr(steps, "time", SimpleNamespace(perf_counter=time.process_time))
     write_random_model(tmp_path / "source", TINY, tokenizer)
     config = QuantizationConfig(method="gptq", scheme=Scheme(group_size=32), samples=8, sequence_length=32)
     made = steps.measure_quantize(tmp_path / "source", tmp_path / "out", config, text, "cpu")

@@ -4,25 +4,24 @@ from __future__ import annotations
 
 import json
 import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from tests import warm
 from tests.paths import ROOT
 from tests.rpiq.tiny import CONFIGS, write_model, write_text
 
 SCRIPT = ROOT / "scripts/reproduce/all_tables"
 
 
-def run(folder: Path, *more: str) -> subprocess.CompletedProcess[str]:
+def run(folder: Path, *more: str, from_nothing: bool = False) -> subprocess.CompletedProcess[str]:
+    """The script, begun with everything imported; so are its steps' own processes, or they import the script from nothing."""
     places = {"--calibration": "text.txt", "--perplexity-text": "text.txt", "--tweets": "a_text.txt", "--out": "out"}
     line = [str(SCRIPT), *(part for pair in places.items() for part in pair)]
     sizes = "--group-size 32 --samples 8 --sequence-length 32 --window 64 --limit 2 --device cpu".split()
-    return subprocess.run(
-        [sys.executable, *line, *sizes, *more], cwd=folder, capture_output=True, text=True, timeout=500, check=False
-    )
+    return warm.run([*line, *sizes, *more], cwd=folder, warm_children=not from_nothing)
 
 
 @pytest.fixture(scope="module")
@@ -42,6 +41,7 @@ def tables(folder: Path) -> dict[str, Any]:
     return values
 
 
+@pytest.mark.makes_models
 def test_rows(filled: Path) -> None:
     full, paper = tables(filled)["rows"]
     assert (full["model"], full["method"], paper["method"]) == ("tiny", "full", "rpiq-paper")
@@ -56,6 +56,7 @@ def test_rows(filled: Path) -> None:
     assert paper["weight_bytes"] < 0.6 * full["weight_bytes"]
 
 
+@pytest.mark.makes_models
 def test_convergence(filled: Path) -> None:
     (chosen,) = tables(filled)["convergence"]
     assert chosen["linear"] == "model.layers.1.mlp.down_proj"
@@ -68,6 +69,7 @@ def test_convergence(filled: Path) -> None:
     assert everything["loss_off_grid"] != everything["loss_stage1"] <= everything["loss_stored"]
 
 
+@pytest.mark.makes_models
 def test_markdown_shows_what_the_json_holds(filled: Path) -> None:
     text = (filled / "out/tables.md").read_text("utf-8")
     for row in tables(filled)["rows"]:
@@ -78,6 +80,7 @@ def test_markdown_shows_what_the_json_holds(filled: Path) -> None:
     assert str(filled) not in text, "no place on this machine"
 
 
+@pytest.mark.makes_models
 def test_what_is_done_is_kept(filled: Path) -> None:
     files = sorted((filled / "out/tiny").glob("*/*.json"))
     assert [file.name for file in files if file.parent.name == "rpiq-paper"] == [
@@ -87,7 +90,7 @@ def test_what_is_done_is_kept(filled: Path) -> None:
     before = {file: file.stat().st_mtime_ns for file in files}
     assert "begun already" in run(filled, "tiny").stderr
     assert "other settings" in run(filled, "tiny", "--resume", "--seed", "1").stderr
-    again = run(filled, "tiny", "nowhere", "--methods", "rpiq-paper", "--resume")
+    again = run(filled, "tiny", "nowhere", "--methods", "rpiq-paper", "--resume", from_nothing=True)
     assert again.returncode == 1
     assert "failed: nowhere, rpiq-paper:" in again.stderr
     assert "failed: tiny" not in again.stderr

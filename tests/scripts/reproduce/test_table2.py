@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from tests import warm
 from tests.models.cogvlm2.tiny import picture, processor_of, tiny_model
 from tests.paths import ROOT
 
@@ -25,6 +26,7 @@ def model(tmp_path: Path) -> Path:
     return tmp_path / "model"
 
 
+@pytest.mark.makes_models
 def test_every_row_is_measured_once(model: Path, tmp_path: Path) -> None:
     rows = []
     for number in range(4):
@@ -34,7 +36,6 @@ def test_every_row_is_measured_once(model: Path, tmp_path: Path) -> None:
     data = tmp_path / "questions.jsonl"
     data.write_text("".join(json.dumps(row) + "\n" for row in rows))
     command = [
-        sys.executable,
         str(SCRIPT),
         str(model),
         "--data",
@@ -54,7 +55,8 @@ def test_every_row_is_measured_once(model: Path, tmp_path: Path) -> None:
         "cpu",
     ]
     command += ["--bits", "3", "--seeds", "0", "1", "--group-size", "32", "--samples", "4", "--limit", "2"]
-    subprocess.run(command, check=True, capture_output=True, text=True)
+    done = warm.run(command)
+    assert done.returncode == 0, done.stderr
     written = json.loads((tmp_path / "out" / "tiny.json").read_text())
     full, *quantized = written["rows"]
     assert (full["bits"], len(quantized)) == (16, 4)
@@ -63,9 +65,10 @@ def test_every_row_is_measured_once(model: Path, tmp_path: Path) -> None:
     page = (tmp_path / "out" / "tiny.md").read_text()
     assert "| 3 | CMDQ, rpiq without stage 3 | 2 |" in page
     assert "3 bits, CMDQ, rpiq without stage 3 against gptq with the same seeds" in page
-    again = subprocess.run(command, check=True, capture_output=True, text=True)
+    # From nothing, as a user starts it.
+    again = subprocess.run([sys.executable, *command], check=True, capture_output=True, text=True)
     assert "right" not in again.stderr
     assert json.loads((tmp_path / "out" / "tiny.json").read_text()) == written
-    other = subprocess.run([*command, "--samples", "3"], check=False, capture_output=True, text=True)
+    other = warm.run([*command, "--samples", "3"])
     assert other.returncode == 1
     assert "measured otherwise; give --again" in other.stderr

@@ -39,6 +39,7 @@ def test_it_is_small_enough_for_a_repository() -> None:
     assert max(file.stat().st_size for file in pictures) < 10_000
 
 
+@pytest.mark.makes_models
 def test_it_is_right_about_covers_it_never_saw(
     model: CogVLM2ForConditionalGeneration, processor: CogVLM2Processor
 ) -> None:

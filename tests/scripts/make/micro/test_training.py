@@ -34,6 +34,7 @@ def run(one: Trainer, until: int) -> list[float]:
     return losses
 
 
+@pytest.mark.makes_models
 def test_it_goes_on_bit_for_bit(tmp_path: Path) -> None:
     """Cut off both while it learns to read and while questions are asked."""
     whole = trainer()
@@ -52,6 +53,7 @@ def test_it_goes_on_bit_for_bit(tmp_path: Path) -> None:
         assert torch.equal(one.model.state_dict()[name], weight), name
 
 
+@pytest.mark.makes_models
 def test_a_few_steps_lower_both_losses() -> None:
     reading = run_all(Plan(steps=30, covers=4, rising=5, reading=1.0))
     assert sum(reading[-5:]) < 0.95 * sum(reading[:5])
