@@ -19,6 +19,7 @@ from assistant.sound.samples import look_again
 from models.errors import ModelError
 from models.store import Store
 from tests.assistant.devices import pulse as virtual
+from tests.assistant.remembering import RememberingEngines
 
 SHARED_VARIABLE = "RPIQ_ASSISTANT_SHARED"
 
@@ -36,6 +37,14 @@ def store() -> Store:
     except ModelError as error:
         pytest.skip(f"needs the embedded models (assistant models fetch --profile embedded): {error}")
     return filled
+
+
+@pytest.fixture(scope="session")
+def remembering(store: Store) -> RememberingEngines:
+    """The embedded profile's engines, opened once, which do the same work once: for conversations in counted time."""
+    opened = RememberingEngines(store)
+    opened.warm()
+    return opened
 
 
 @pytest.fixture(scope="session")
