@@ -19,11 +19,28 @@ from assistant.sound.samples import look_again
 from models.errors import ModelError
 from models.store import Store
 from tests.assistant.devices import pulse as virtual
+from tests.assistant.remembering import RememberingEngines
 
 SHARED_VARIABLE = "RPIQ_ASSISTANT_SHARED"
 
+BROWSERS = {"browser", "chromium", "page", "orca"}
+"""Fixtures with a browser in them."""
+
 # Started in the background by a shell, we and all our children would not hear Ctrl-C, which tests send to children.
 signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Marks by what a test asks for: `browser`, `model`, and `sound` for the virtual sound system."""
+    for item in items:
+        asked = set(getattr(item, "fixturenames", ()))
+        if asked & BROWSERS:
+            item.add_marker(pytest.mark.browser)
+        if "store" in asked:
+            item.add_marker(pytest.mark.model)
+        if "pulse_server" in asked:
+            item.add_marker(pytest.mark.sound)
 
 
 @pytest.fixture(scope="session")
@@ -36,6 +53,14 @@ def store() -> Store:
     except ModelError as error:
         pytest.skip(f"needs the embedded models (assistant models fetch --profile embedded): {error}")
     return filled
+
+
+@pytest.fixture(scope="session")
+def remembering(store: Store) -> RememberingEngines:
+    """The embedded profile's engines, opened once, which do the same work once: for conversations in counted time."""
+    opened = RememberingEngines(store)
+    opened.warm()
+    return opened
 
 
 @pytest.fixture(scope="session")

@@ -22,8 +22,11 @@ class Tape:
         """Samples that were appended so far."""
 
     def append(self, block: Samples) -> None:
-        at = np.arange(self.end, self.end + len(block)) % len(self._samples)
-        self._samples[at] = block
+        at, whole = self.end % len(self._samples), block[-len(self._samples) :]
+        at = (at + len(block) - len(whole)) % len(self._samples)
+        first = min(len(whole), len(self._samples) - at)
+        self._samples[at : at + first] = whole[:first]
+        self._samples[: len(whole) - first] = whole[first:]
         self.end += len(block)
 
     def cut(self, first: int, last: int) -> Samples:

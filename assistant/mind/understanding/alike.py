@@ -20,6 +20,7 @@ _SPELLINGS = (
 _RULES = tuple((re.compile(pattern), sound) for pattern, sound in _SPELLINGS)
 _KIN = ("pbfvm", "tdTDn", "kgj", "szSCj", "mn", "lrwY", "Tsf", "hTkp")
 """Sounds that are taken for each other, by the place in the mouth where they are made."""
+_ALIKE = frozenset((one, other) for kin in _KIN for one in kin for other in kin)
 _NEAR, _LIGHT, _WHOLE = 0.4, 0.4, 1.0
 _LIGHT_SOUNDS = frozenset("ahwYD")
 """They come and go."""
@@ -67,4 +68,4 @@ def _weight(sound: str) -> float:
 def _exchange(one: str, other: str) -> float:
     if one == other:
         return 0.0
-    return _NEAR if any(one in kin and other in kin for kin in _KIN) else _WHOLE
+    return _NEAR if (one, other) in _ALIKE else _WHOLE

@@ -6,15 +6,17 @@ Pure: it has no threads, devices or clock, so that a simulation can use it in co
 
 from __future__ import annotations
 
+import math
 from collections import deque
 from collections.abc import Iterator
 
 import numpy as np
 from faster_whisper.vad import get_vad_model
 from numpy.typing import NDArray
-from pywebrtc_audio import AudioProcessor, NoiseSuppressor
+from pywebrtc_audio import NoiseSuppressor
 
 from assistant.settings.preferences import Listening
+from assistant.sound.hearing.echo import AUDIBLE, ECHO_DELAY, EchoCanceller
 from assistant.sound.hearing.events import HeardEvent, SpeechEnded, SpeechPaused, SpeechResumed, SpeechStarted, Woken
 from assistant.sound.hearing.speech import FRAME, Frame, Happening, ListenerOptions, Speech, What
 from assistant.sound.hearing.wakeword import SENSITIVITIES, WakeWord
@@ -29,10 +31,8 @@ CONTEXT, STATE = 64, (1, 1, 128)
 """Samples before those that Silero judges that it sees too, and the shape of each half of its memory."""
 NOISE_LEVEL = 1
 """Noise suppression of 12 dB, for the voice detector alone: the recogniser knows noise better than what is left of it."""
-AUDIBLE = 1e-4
-"""What the loudspeaker plays is silence below this."""
-ECHO_DELAY, NOISE_DELAY = 128, 96
-"""Samples by which echo cancellation, and noise suppression after it, are late (measured with a click)."""
+NOISE_DELAY = 96
+"""Samples by which noise suppression is late (measured with a click)."""
 ECHO_SECONDS = 0.4
 """What was played in the time before may be heard as echo: the devices' own delay, the way through the air, the room."""
 
@@ -52,7 +52,7 @@ class Listener:
         """`wake`: None to be always attentive. `echo`: whether the microphone may hear the loudspeaker."""
         self._options = options
         self._wake = wake
-        self._echo = AudioProcessor(HEARING_RATE, 1, echo_cancellation=True, high_pass_filter=True) if echo else None
+        self._echo = EchoCanceller(options.echo_rest) if echo else None
         self._delay = ECHO_DELAY if echo else 0
         self.reset()
 
@@ -64,6 +64,8 @@ class Listener:
 
     def reset(self) -> None:
         """Forget all sound. What is known of the room's echo stays: it holds no sound."""
+        if self._echo:
+            self._echo.reset()
         self._noise = NoiseSuppressor(HEARING_RATE, 1, NOISE_LEVEL)
         self._silero = _Silero()
         self._tape = Tape(self._options.longest + self._options.lead + 2 * self._options.end)
@@ -88,13 +90,14 @@ class Listener:
         clear = self._echo.process(block, played) if self._echo else block
         quiet = self._noise.process(clear)
         events: list[HeardEvent] = []
+        sounds = bool(np.abs(played).max(initial=0.0) > AUDIBLE)
         end = self._tape.end + len(block) + self._delay
         for at in range(0, len(block), STEP):
             step = slice(at, at + STEP)
             self._tape.append(clear[step])
             self._played.append(played[step])
-            self._loudest.append(_level(block[step]))
-            if np.abs(played[step]).max() > AUDIBLE:
+            self._loudest.append(_energy(block[step]))
+            if sounds and np.abs(played[step]).max() > AUDIBLE:
                 self._silent_since = self._tape.end
             self._unjudged = np.concatenate((self._unjudged, quiet[step]))
             for what, position in self._happenings(clear[step]):
@@ -107,14 +110,17 @@ class Listener:
             yield from self._woken()
 
     def _judged(self) -> Iterator[Happening]:
-        """What the next frame of Silero shows, if there is sound enough for one."""
+        """What the next frame of Silero shows, if there is sound enough for one.
+
+        It sees every frame: what it says of one depends on all that it has seen, also on silence many seconds before.
+        """
         if len(self._unjudged) < FRAME:
             return
         samples, self._unjudged = self._unjudged[:FRAME], self._unjudged[FRAME:]
         options, likely = self._options, self._silero(samples)
         end = self._tape.end - len(self._unjudged) - NOISE_DELAY
         playing = self._echo is not None and end - self._silent_since < options.playing_tail * HEARING_RATE
-        if playing and _level(samples) < max(self._loudest) + options.left:
+        if playing and _decibels(_energy(samples)) < _decibels(max(self._loudest)) + options.left:
             likely = 0.0
         frame = Frame(end, likely, playing)
         self._recent.append(frame)
@@ -151,9 +157,14 @@ class Listener:
                 return SpeechEnded(at, said)
 
 
-def _level(samples: Samples) -> float:
-    """Root mean square in decibels of full scale."""
-    return float(10 * np.log10(np.mean(samples * samples) + 1e-12))
+def _energy(samples: Samples) -> float:
+    """Mean square."""
+    return float(np.dot(samples, samples)) / len(samples)
+
+
+def _decibels(energy: float) -> float:
+    """Of full scale, of a mean square."""
+    return 10 * math.log10(energy + 1e-12)
 
 
 class _Silero:

@@ -54,6 +54,8 @@ class ListenerOptions:
     yet to be learnt. The seven echoes that got so far were at 0.40 to 0.71, 98 of 100 stretches of real voices below 0.33."""
     playing_tail: float = 0.4
     """For how long after the loudspeaker fell silent its echo may be heard."""
+    echo_rest: float = 5.0
+    """Echo cancellation rests so long after the loudspeaker fell silent, until it sounds again."""
 
 
 @dataclass(frozen=True)

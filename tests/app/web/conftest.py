@@ -7,17 +7,19 @@ from collections.abc import Iterator
 import pytest
 from playwright.sync_api import Browser
 
-from models.store import Store
 from tests.app.web.browser import CHROMIUM, QUESTION, SIGN, BusyService, as_camera, browsing
 from tests.app.web.serving import places, serving
+from tests.assistant.remembering import RememberingEngines
 
 
-@pytest.fixture(scope="module")
-def busy_service(store: Store, tmp_path_factory: pytest.TempPathFactory) -> BusyService:
-    return BusyService(places(tmp_path_factory.mktemp("web")))
+@pytest.fixture(scope="session")
+def busy_service(remembering: RememberingEngines, tmp_path_factory: pytest.TempPathFactory) -> BusyService:
+    service = BusyService(places(tmp_path_factory.mktemp("web")))
+    service.engines = remembering
+    return service
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def site(busy_service: BusyService) -> Iterator[str]:
     """The address of a server that answers with real engines."""
     with serving(busy_service) as address:

@@ -15,15 +15,15 @@ from assistant.picture.photo import Photo, load_photo
 from assistant.settings.preferences import Answers
 from assistant.sound.samples import Sound, load_sound
 from assistant.sound.speaking import phrases
-from models.store import Store
+from tests.assistant.remembering import RememberingEngines
 from tests.paths import SAMPLES
 
 NOON = datetime(2026, 11, 26, 12, 5, tzinfo=UTC)
 
 
 @pytest.fixture(scope="module")
-def engines(store: Store) -> Engines:
-    return Engines(store, "embedded", threads=1)
+def engines(remembering: RememberingEngines) -> Engines:
+    return remembering
 
 
 @pytest.fixture

@@ -14,7 +14,6 @@ from assistant.mind.understanding.alike import difference, sounds
 from assistant.mind.understanding.commands import DESTRUCTIVE
 from assistant.mind.understanding.intents import IntentName, interpret
 from assistant.mind.understanding.question import understand
-from models.store import Store
 from tests.paths import ROOT
 
 SAMPLES = ROOT / "samples/utterances"
@@ -200,7 +199,6 @@ def test_what_sounds_alike_differs_little() -> None:
         ("How much battery is left?", "battery"),
     ],
 )
-def test_spoken_by_the_voice_and_heard_by_the_recogniser(store: Store, said: str, name: str) -> None:
-    engines = Engines(store, threads=1)
-    (sound,) = engines.speaker.speak(said, 1.0)
-    assert interpret(engines.recogniser.transcribe(sound).text).name == name
+def test_spoken_by_the_voice_and_heard_by_the_recogniser(remembering: Engines, said: str, name: str) -> None:
+    (sound,) = remembering.speaker.speak(said, 1.0)
+    assert interpret(remembering.recogniser.transcribe(sound).text).name == name
