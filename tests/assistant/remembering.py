@@ -13,7 +13,8 @@ from typing import Any, TypeVar
 from assistant.engines.opening import Engines
 from assistant.picture.page import Box, Page
 from assistant.picture.photo import Photo
-from assistant.ports.engines import Reader, Recogniser, Speaker, TextFinder
+from assistant.picture.readers import Reader, TextFinder
+from assistant.ports.engines import Recogniser, Speaker
 from assistant.sound.samples import Sound, Utterance
 from models.store import Store
 

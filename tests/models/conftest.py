@@ -87,3 +87,9 @@ def store_of(entry: Entry, tmp_path: Path) -> Store:
 
 def with_source(entry: Entry, source: WheelSource) -> Entry:
     return replace(entry, source=source)
+
+
+def nothing_half(store: Store) -> bool:
+    """No model folder, and nothing but locks in the workshop."""
+    inside = [path for path in store.root.rglob("*") if path.is_file() and path.suffix != ".lock"]
+    return not store.folder("toy").exists() and inside == []
