@@ -20,6 +20,7 @@ from rpiq.calibration.text import (
     read_tokenizer,
 )
 from rpiq.errors import CalibrationError, CheckpointError
+from tests.paths import ROOT
 from tests.rpiq.tiny import CONFIGS, write_model, write_text
 
 
@@ -116,7 +117,7 @@ def test_named_sets_are_as_their_table_says(name: str) -> None:
     assert file_sha256(file) in (file.parent / "README.md").read_text("utf-8")
     documents = [json.loads(line)["text"] for line in file.read_text("utf-8").splitlines()]
     assert sum(len(document.split()) for document in documents) > 128 * 2048
-    assert file.name in (file.parents[2] / "NOTICE").read_text("utf-8")
+    assert file.name in (ROOT / "NOTICE").read_text("utf-8")
 
 
 def test_chat_template(tmp_path: Path, model: Path) -> None:

@@ -180,7 +180,7 @@ def test_tensors_that_do_not_fit() -> None:
 def test_layouts_of_other_processors(capability: str, layouts: tuple[CpuLayout, ...]) -> None:
     """torch's kernels of lesser processors have other layouts; each is recognised, or the kernel is left alone."""
     code = (
-        "import torch; from rpiq import kernels; from rpiq.config import Scheme; from rpiq.solvers.grid import *\n"
+        "import torch; from rpiq.runtime import kernels; from rpiq.config import Scheme; from rpiq.solvers.grid import *\n"
         "from rpiq.runtime.linear import QuantLinear\n"
         "weight = torch.randn(112, 64); grid = fit_grid(weight, Scheme(4, 32)).rounded(torch.bfloat16)\n"
         "codes = quantize(weight, grid); layer = QuantLinear(codes, grid, None, torch.bfloat16)\n"

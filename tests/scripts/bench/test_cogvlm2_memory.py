@@ -29,6 +29,7 @@ CONFIG = {
 WAYS = ("4 bit", "4 bit, low memory")
 
 
+@pytest.mark.makes_models
 def test_the_plan_of_the_19b_without_weights() -> None:
     loader = SourceFileLoader(SCRIPT.name, str(SCRIPT))
     spec = spec_from_loader(loader.name, loader)
