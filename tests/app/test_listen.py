@@ -184,11 +184,11 @@ def test_a_change_of_the_settings_takes_effect_and_a_mistake_in_them_is_said(
     write_settings(place, port, "[voice]\nspeed = 2.0\n")
     time.sleep(2.5)
     assert any(seconds() < 0.75 * usual for _ in range(3))  # later on a busy machine
+    write_settings(place, port)  # the small recogniser that listens here does not get every word at twice the speed
+    time.sleep(2.5)
     changed = time.monotonic()
     write_settings(place, port, "[voice]\nspeed = 99\n")
-    said = running.says("mistake", after=changed)
-    # Spoken at twice the speed: not every word of it is recognised.
-    assert any(word in said.lower() for word in ("settings", "speed", "0.5")), said
+    assert "settings" in running.says("mistake", after=changed).lower()
     assert running.written.count("getting ready") == starts, "nothing is opened anew for it"
     write_settings(place, port)
 
