@@ -39,6 +39,9 @@ from numpy.typing import NDArray
 from assistant.sound.samples import Sound, resample
 
 RATE = 16_000
+AHEAD_MS = 1000
+"""Of a voice that the server holds beforehand. With 20 ms, a player that a busy machine wakes late left holes of up to a second in
+what it said, and "Stop it" was heard as "Start this". It begins no later for it."""
 Plug = Literal["microphone", "loudspeaker"]
 
 _SPEAKER = ("module-null-sink", "sink_name=speaker", "sink_properties=device.description=TestSpeaker")
@@ -235,7 +238,7 @@ class PulseServer:
             recording.end()
 
     def _player(self) -> subprocess.Popen[bytes]:
-        command = ["pacat", "--playback", "--device=air", *_FORMAT]
+        command = ["pacat", "--playback", "--device=air", *_FORMAT, f"--latency-msec={AHEAD_MS}"]
         return subprocess.Popen(command, stdin=subprocess.PIPE, bufsize=0, env={**os.environ, **self.environment})
 
 

@@ -20,8 +20,6 @@ from scripts.bench.rig.report import spread
 from tests.assistant.devices.pulse import missing
 from tests.paths import ROOT
 
-pytestmark = pytest.mark.realtime
-
 START = 1000.0
 """When the made recordings begin."""
 STEP = HEARING_RATE // 100
@@ -130,6 +128,7 @@ def test_spread() -> None:
     assert spread([None]) is None
 
 
+@pytest.mark.realtime
 def test_the_bench_runs(store: Store, tmp_path: Path) -> None:
     if reason := missing():
         pytest.skip(reason)
