@@ -9,20 +9,20 @@ from models.store import Store
 
 if TYPE_CHECKING:
     from app.settings import Settings
-    from assistant.engines.opening import Engines
+    from assistant.engines.opening import ProfileEngines
     from assistant.engines.remote.client import Connection
     from assistant.settings.preferences import Preferences
 
 
-def open_engines(places: Settings, preferences: Preferences, steady: bool = False) -> Engines:
+def open_engines(places: Settings, preferences: Preferences, steady: bool = False) -> ProfileEngines:
     """The engines that `preferences` choose, from the store of `places`; each is opened when it is first needed.
 
     `steady` as of `Engines`. Errors: SettingsError where another machine is to be asked and something for it is missing or unsafe.
     """
-    from assistant.engines.opening import Engines
+    from assistant.engines.opening import ProfileEngines
 
     model = Path(preferences.picture_model).expanduser() if preferences.picture_model else None
-    return Engines(
+    return ProfileEngines(
         Store(places.store_root),
         preferences.profile,
         preferences.voice.kind,

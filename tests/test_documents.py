@@ -97,16 +97,19 @@ def test_addresses_of_the_api_exist(path: Path) -> None:
     assert {each for each in told if f'{each}"' not in served} == set()
 
 
+@pytest.mark.programs
 @pytest.mark.parametrize("block", blocks(""), ids=name)
 def test_it_runs(block: Block, stages: Stages) -> None:
     run(block, stages.of(block.file), {})
 
 
+@pytest.mark.makes_models
 @pytest.mark.parametrize("block", blocks("minutes"), ids=name)
 def test_it_runs_in_its_time(block: Block, stages: Stages) -> None:
     run(block, stages.of(block.file), {})
 
 
+@pytest.mark.model
 @pytest.mark.parametrize("block", blocks("models"), ids=name)
 def test_it_runs_with_the_models(block: Block, stages: Stages, request: pytest.FixtureRequest) -> None:
     store = request.getfixturevalue("store")

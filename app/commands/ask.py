@@ -17,7 +17,7 @@ from assistant.settings.preferences import FASTEST, SLOWEST, Preferences
 
 if TYPE_CHECKING:
     from app.commands import Subparsers
-    from assistant.engines.opening import Engines
+    from assistant.engines.opening import ProfileEngines
     from assistant.mind.answering.asking import Outcome
     from assistant.picture.gate import Quality
     from assistant.picture.looking import Seen
@@ -114,7 +114,7 @@ def _preferences(arguments: argparse.Namespace, chosen: Preferences) -> Preferen
     return replace(chosen, voice=voice)
 
 
-def _outcomes(arguments: argparse.Namespace, engines: Engines, speed: float) -> Iterator[Outcome]:
+def _outcomes(arguments: argparse.Namespace, engines: ProfileEngines, speed: float) -> Iterator[Outcome]:
     """Files are opened before any model, so that a wrong one is refused at once."""
     from assistant.mind.answering.asking import ask_aloud, ask_in_writing
     from assistant.mind.understanding.question import understand
@@ -170,7 +170,7 @@ def _show(outcome: Outcome) -> None:
     say("Times   " + " · ".join(f"{stage} {ms:.0f} ms" for stage, ms in outcome.timings_ms.items()))
 
 
-def _record(outcome: Outcome, engines: Engines) -> dict[str, Any]:
+def _record(outcome: Outcome, engines: ProfileEngines) -> dict[str, Any]:
     given, seen = outcome.answer, outcome.seen
     return {
         "question": outcome.question,

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from app.commands import Subparsers
     from assistant.conversation.simulation.simulator import Noted
     from assistant.devices.triggers.trigger import Trigger
-    from assistant.engines.opening import Engines
+    from assistant.engines.opening import ProfileEngines
     from assistant.ports.events import Event
     from assistant.ports.world import Camera
     from assistant.settings.preferences import Preferences
@@ -140,7 +140,7 @@ def _say_plainly(text: str) -> None:
 
 
 def _converse(
-    places: settings.Settings, chosen: _Chosen, preferences: Preferences, engines: Engines
+    places: settings.Settings, chosen: _Chosen, preferences: Preferences, engines: ProfileEngines
 ) -> Preferences | None:
     """Until the user ends it, which gives None, or other devices or engines are wanted."""
     from app.saving import save

@@ -34,7 +34,7 @@ log = logging.getLogger(__name__)
 _Engine = TypeVar("_Engine")
 
 
-class Engines:
+class ProfileEngines:
     """The engines of one profile on this machine. Safe to share between threads."""
 
     def __init__(

@@ -1,4 +1,4 @@
-"""Engines that fail on demand, for the soak and for tests of faults: everything else about them is real."""
+"""ProfileEngines that fail on demand, for the soak and for tests of faults: everything else about them is real."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterator
 from typing import Any
 
-from assistant.engines.opening import Engines
+from assistant.engines.opening import ProfileEngines
 from assistant.picture.photo import Photo
 from assistant.sound.samples import Sound, Utterance
 
@@ -14,7 +14,7 @@ from assistant.sound.samples import Sound, Utterance
 class Faulty:
     """`Engines`, of which any can be made to fail."""
 
-    def __init__(self, engines: Engines) -> None:
+    def __init__(self, engines: ProfileEngines) -> None:
         self._engines = engines
         self.faults: dict[str, Exception] = {}
         """What each raises from now on."""

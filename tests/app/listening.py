@@ -21,7 +21,7 @@ import numpy as np
 from app import settings
 from assistant.checkup.privacy import disk_traces
 from assistant.devices.triggers.talk_socket import tell
-from assistant.engines.opening import Engines
+from assistant.engines.opening import ProfileEngines
 from assistant.sound.samples import Sound
 from tests.assistant.devices.pulse import PulseServer, Recording
 from tests.paths import ROOT
@@ -80,7 +80,7 @@ class Place:
 class User:
     """Who talks with the assistant: a voice, and ears that understand what the loudspeaker says."""
 
-    def __init__(self, engines: Engines) -> None:
+    def __init__(self, engines: ProfileEngines) -> None:
         self._engines = engines
         self._made: dict[str, Sound] = {}
 

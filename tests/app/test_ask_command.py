@@ -20,7 +20,7 @@ from PIL import Image
 
 from app.cli import main
 from assistant.engines.local import families
-from assistant.engines.opening import Engines
+from assistant.engines.opening import ProfileEngines
 from assistant.mind.answering import sight
 from assistant.sound.samples import Sound, load_sound, write_wav
 from models.cogvlm2 import ImageSession
@@ -64,7 +64,7 @@ def test_a_spoken_question_is_answered_aloud(tmp_path: Path, capsys: pytest.Capt
 def test_what_is_spoken_is_what_is_printed(store: Store, tmp_path: Path) -> None:
     out = tmp_path / "answer.wav"
     assert ask("--image", SIGN, "--text", "What does the sign say?", "--out", out) == 0
-    heard = Engines(store).recogniser.transcribe(load_sound(out)).text.lower()
+    heard = ProfileEngines(store).recogniser.transcribe(load_sound(out)).text.lower()
     assert "double parking" in heard
     assert "all times" in heard
 

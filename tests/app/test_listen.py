@@ -25,7 +25,7 @@ import psutil
 import pytest
 
 from app.commands.listen import ALREADY_RUNNING
-from assistant.engines.opening import Engines
+from assistant.engines.opening import ProfileEngines
 from models.store import Store
 from tests.app.listening import RECEIPT, SIGN, Listening, Place, User
 from tests.assistant.devices.pulse import PulseServer, Recording
@@ -42,7 +42,7 @@ CUT = ("unshare", "-rn")
 
 @pytest.fixture(scope="module")
 def user(store: Store) -> User:
-    return User(Engines(store, steady=True, threads=1))
+    return User(ProfileEngines(store, steady=True, threads=1))
 
 
 @pytest.fixture(scope="module")

@@ -11,7 +11,7 @@ import pytest
 
 from app.cli import main
 from assistant.engines.local import families
-from assistant.engines.opening import Engines
+from assistant.engines.opening import ProfileEngines
 from assistant.mind.answering.asking import ask_in_writing
 from assistant.picture.looking import look
 from assistant.picture.page import Page, arrange
@@ -66,7 +66,7 @@ def test_it_answers_as_well_in_the_four_bits_of_setup(tmp_path: Path) -> None:
     models = Store(tmp_path)
     assert fetch(models, "micro-cogvlm2") == "fetched"
     folder = make_four_bits(models.open("micro-cogvlm2"))
-    engines = Engines(models, "micro", threads=1)
+    engines = ProfileEngines(models, "micro", threads=1)
     asked = asked_about_the_first_cover()
     rows = [asked[category] for category in ("colour", "counting", "genre")]
     photo = load_photo(COVERS / rows[0]["image"])
@@ -77,7 +77,9 @@ def test_it_answers_as_well_in_the_four_bits_of_setup(tmp_path: Path) -> None:
 
 def test_a_spoken_question_is_answered(store: Store, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     row = asked_about_the_first_cover()["colour"]
-    write_wav(tmp_path / "question.wav", list(Engines(store).speaker.speak("What is the colour of the cover?", 0.9)))
+    write_wav(
+        tmp_path / "question.wav", list(ProfileEngines(store).speaker.speak("What is the colour of the cover?", 0.9))
+    )
     options = ["ask", "--silent", "--image", str(COVERS / row["image"]), "--audio", str(tmp_path / "question.wav")]
     assert main([*options, "--picture-model", str(MODEL), "--json", "-"]) == 0
     record = json.loads(capsys.readouterr().out)
@@ -90,7 +92,7 @@ def test_a_year_that_the_reader_reads_otherwise_is_told(store: Store) -> None:
     row = asked_about_the_first_cover()["year"]
     year = row["answers"][0]
     other = year[:2] + year[3] + year[2] if year[2] != year[3] else year[:2] + f"{(int(year[2:]) + 10) % 100:02}"
-    engines = Engines(store, picture_model=MODEL)
+    engines = ProfileEngines(store, picture_model=MODEL)
     reader = engines.reader
 
     class Misreading:

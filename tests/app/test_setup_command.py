@@ -25,6 +25,8 @@ from tests.assistant.engines.local.seers import project_entry, write_cogvlm2
 from tests.models.conftest import Shelf, shelf
 from tests.models.tiny import write_entry
 
+pytestmark = pytest.mark.makes_models
+
 __all__ = ["shelf"]
 
 Run = Callable[..., tuple[int, str, str]]

@@ -10,7 +10,7 @@ import hashlib
 from collections.abc import Callable, Iterator
 from typing import Any, TypeVar
 
-from assistant.engines.opening import Engines
+from assistant.engines.opening import ProfileEngines
 from assistant.picture.page import Box, Page
 from assistant.picture.photo import Photo
 from assistant.picture.readers import Reader, TextFinder
@@ -21,7 +21,7 @@ from models.store import Store
 _Made = TypeVar("_Made")
 
 
-class RememberingEngines(Engines):
+class RememberingEngines(ProfileEngines):
     """One for each test process. What was made is kept as it was, and may be changed by nobody."""
 
     def __init__(self, store: Store, **options: Any) -> None:

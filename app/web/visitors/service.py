@@ -19,7 +19,7 @@ from app.web.visitors.line import Line, Place
 from app.web.visitors.sessions import Session, Sessions
 from assistant.conversation.exchange import Exchange, Piece
 from assistant.conversation.running import battery, voice
-from assistant.engines.opening import Engines
+from assistant.engines.opening import ProfileEngines
 from assistant.errors import AssistantError
 from assistant.picture.guidance import Direction
 from assistant.picture.photo import Photo
@@ -46,7 +46,7 @@ class Service:
         """Opens no engine yet. Errors: SettingsError when the settings file is wrong."""
         self.places = places
         self.preferences = settings.load(places.file)
-        self.engines: Engines = open_engines(places, self.preferences)
+        self.engines: ProfileEngines = open_engines(places, self.preferences)
         self.state: State = "getting ready"
         self.problem = ""
         """Why it is not ready, and what to do."""

@@ -20,7 +20,7 @@ import numpy as np
 from assistant.conversation.running import Conversation, Outside
 from assistant.devices.camera import WatchedCamera
 from assistant.devices.soundcard import SoundCard
-from assistant.engines.opening import Engines
+from assistant.engines.opening import ProfileEngines
 from assistant.errors import CameraError
 from assistant.picture.page import Page
 from assistant.picture.photo import Photo
@@ -112,8 +112,8 @@ class _Loudspeaker:
         self._real.volume = value
 
 
-class TimedEngines(Engines):
-    """Engines that write down when each of them worked."""
+class TimedEngines(ProfileEngines):
+    """ProfileEngines that write down when each of them worked."""
 
     log: Log
 

@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from assistant.checkup.privacy import OWN_LOGGERS, DiscreetFormatter, disk_traces, open_sockets, usual_folders
-from assistant.engines.opening import Engines
+from assistant.engines.opening import ProfileEngines
 from assistant.mind.answering.asking import ask_in_writing
 from assistant.picture.looking import look
 from assistant.picture.photo import load_photo
@@ -81,7 +81,7 @@ def test_the_walk_sees_content(source: str, wrong: set[str]) -> None:
 
 def test_a_question_leaves_no_word_in_the_logs(store: Store) -> None:
     words = ["ravenscroft", "cobbler"]
-    engines = Engines(store, "embedded", "natural")
+    engines = ProfileEngines(store, "embedded", "natural")
     with everything_logged() as logged:
         seen = look(load_photo(ROOT / "samples/book-cover.jpg"), engines)
         for question in ("Is Ravenscroft a cobbler?", "What is the title?"):

@@ -10,7 +10,7 @@ import pytest
 
 from assistant.checkup import trials
 from assistant.checkup.trials import Finding, Level, View
-from assistant.engines.opening import Engines
+from assistant.engines.opening import ProfileEngines
 from assistant.errors import CameraError, EngineError
 from assistant.sound.earcons import earcon
 from assistant.sound.samples import Sound, load_sound
@@ -49,7 +49,7 @@ def test_the_loudspeaker_is_heard(pulse: PulseServer) -> None:
 
 
 def test_a_call_is_heard_and_ends_the_trial(pulse: PulseServer, store: Store) -> None:
-    (call,) = Engines(store, steady=True).speaker.speak("Okay Nabu.", 1.0)
+    (call,) = ProfileEngines(store, steady=True).speaker.speak("Okay Nabu.", 1.0)
     with _said_again_and_again(pulse, call):
         found = list(trials.await_call("", "okay_nabu", 0.5, seconds=30))
     assert found[-1] == Finding(True, "I heard Okay Nabu.")

@@ -10,7 +10,7 @@ import numpy as np
 
 from assistant.conversation.running import voice
 from assistant.conversation.simulation.simulator import TAKES, Noted, Simulation
-from assistant.engines.opening import Engines
+from assistant.engines.opening import ProfileEngines
 from assistant.picture.photo import Photo, load_photo
 from assistant.ports.events import Typed
 from assistant.settings.preferences import Preferences
@@ -31,7 +31,7 @@ class Scene:
 
     def __init__(
         self,
-        engines: Engines,
+        engines: ProfileEngines,
         shown: Photo | None = None,
         takes: Mapping[str, float] = TAKES,
         ahead: bool = True,

@@ -7,7 +7,7 @@ import pytest
 
 from assistant.conversation.simulation.simulator import TAKES
 from assistant.conversation.turns import KEPT_SECONDS
-from assistant.engines.opening import Engines
+from assistant.engines.opening import ProfileEngines
 from assistant.engines.remote.client import Connection
 from assistant.errors import EngineError
 from assistant.picture.photo import Photo
@@ -22,11 +22,11 @@ PROHIBITED = "DOUBLE PARKING PROHIBITED"
 
 
 @pytest.fixture(scope="module")
-def engines(remembering: RememberingEngines) -> Engines:
+def engines(remembering: RememberingEngines) -> ProfileEngines:
     return remembering
 
 
-def test_after_the_wake_word_a_question_is_answered_and_a_second_one_needs_none(engines: Engines) -> None:
+def test_after_the_wake_word_a_question_is_answered_and_a_second_one_needs_none(engines: ProfileEngines) -> None:
     scene = Scene(engines, picture(SIGN))
     scene.user_says("What does the sign say?")
     assert scene.said() == ""  # nobody was called
@@ -46,7 +46,7 @@ def test_after_the_wake_word_a_question_is_answered_and_a_second_one_needs_none(
     assert scene.said() == ""
 
 
-def test_work_ahead_of_the_end_makes_it_quicker_and_no_different(engines: Engines) -> None:
+def test_work_ahead_of_the_end_makes_it_quicker_and_no_different(engines: ProfileEngines) -> None:
     waits, answers = [], []
     for ahead in (True, False):
         scene = Scene(engines, picture(SIGN), ahead=ahead, mode="always")
@@ -58,7 +58,7 @@ def test_work_ahead_of_the_end_makes_it_quicker_and_no_different(engines: Engine
     assert waits[0] + 0.5 < waits[1]
 
 
-def test_a_picture_is_read_once_for_all_questions_about_it(engines: Engines) -> None:
+def test_a_picture_is_read_once_for_all_questions_about_it(engines: ProfileEngines) -> None:
     scene = Scene(engines, picture(RECEIPT))
     assert "15.00" in scene.type("How much was paid?")
     assert "11:59 PM" in scene.type("When does it expire?")
@@ -69,7 +69,7 @@ def test_a_picture_is_read_once_for_all_questions_about_it(engines: Engines) -> 
     assert scene.engines.reads == 2
 
 
-def test_no_model_sees_a_covered_camera(engines: Engines) -> None:
+def test_no_model_sees_a_covered_camera(engines: ProfileEngines) -> None:
     scene = Scene(engines, covered())
     said = scene.type("What does it say?")
     assert said.startswith("I see only darkness. Uncover the camera or turn on a light.")
@@ -77,7 +77,7 @@ def test_no_model_sees_a_covered_camera(engines: Engines) -> None:
     assert scene.engines.reads == 0
 
 
-def test_the_users_voice_stops_what_is_said_within_300_ms_and_a_false_alarm_resumes(engines: Engines) -> None:
+def test_the_users_voice_stops_what_is_said_within_300_ms_and_a_false_alarm_resumes(engines: ProfileEngines) -> None:
     scene = Scene(engines, picture(RECEIPT))
     scene.type("Read everything.", wait=False)
     scene.until(lambda: scene.audible)
@@ -94,7 +94,7 @@ def test_the_users_voice_stops_what_is_said_within_300_ms_and_a_false_alarm_resu
     assert scene.state == "attending"
 
 
-def test_the_assistants_own_voice_never_interrupts_it(engines: Engines) -> None:
+def test_the_assistants_own_voice_never_interrupts_it(engines: ProfileEngines) -> None:
     scene = Scene(engines, picture(RECEIPT), mode="always")
     scene.type("Read everything.", wait=False)
     scene.until(lambda: scene.dialogue.mouth.saying is not None)
@@ -102,16 +102,18 @@ def test_the_assistants_own_voice_never_interrupts_it(engines: Engines) -> None:
     assert "hearing" not in [each.text for each in scene.noted]
 
 
-def test_who_asks_what_is_kept_hears_of_another_machine_where_one_is_asked(engines: Engines, store: Store) -> None:
+def test_who_asks_what_is_kept_hears_of_another_machine_where_one_is_asked(
+    engines: ProfileEngines, store: Store
+) -> None:
     assert "Everything stays on this machine." in Scene(engines, picture(SIGN)).type("what do you store about me")
     there = Connection("http://gpu.lan:8000/v1", "sees")
-    asking = Engines(store, steady=True, threads=1, elsewhere=there)
+    asking = ProfileEngines(store, steady=True, threads=1, elsewhere=there)
     told = Scene(asking, picture(SIGN)).type("what do you store about me")
     assert "I ask the machine gpu.lan in your own network: the picture" in told
     assert "Everything stays" not in told
 
 
-def test_words_of_command_work_at_any_time(engines: Engines) -> None:
+def test_words_of_command_work_at_any_time(engines: ProfileEngines) -> None:
     scene = Scene(engines, picture(SIGN))
     assert scene.type("repeat") == "I have not said anything yet."
     assert "forget everything" in scene.type("help")
@@ -144,7 +146,7 @@ def test_words_of_command_work_at_any_time(engines: Engines) -> None:
     assert scene.type("spell that") == "There is nothing to spell yet."
 
 
-def test_a_reading_can_be_paused_and_stepped_through(engines: Engines) -> None:
+def test_a_reading_can_be_paused_and_stepped_through(engines: ProfileEngines) -> None:
     scene = Scene(engines, picture(RECEIPT))
     scene.type("read everything", wait=False)
     scene.until(lambda: scene.audible)
@@ -174,7 +176,7 @@ def test_a_reading_can_be_paused_and_stepped_through(engines: Engines) -> None:
     assert reading.at >= 3
 
 
-def test_answers_are_short_and_more_goes_on(engines: Engines) -> None:
+def test_answers_are_short_and_more_goes_on(engines: ProfileEngines) -> None:
     scene = Scene(engines, picture(RECEIPT))
     first = scene.type("What does it say?")
     assert first.endswith("There is more.")
@@ -182,7 +184,7 @@ def test_answers_are_short_and_more_goes_on(engines: Engines) -> None:
     assert scene.type("more") not in ("", first)
 
 
-def test_what_was_heard_badly_is_repeated_first_and_can_be_put_right(engines: Engines) -> None:
+def test_what_was_heard_badly_is_repeated_first_and_can_be_put_right(engines: ProfileEngines) -> None:
     scene = Scene(engines, picture(RECEIPT), mode="always")
     scene.engines.heard = Utterance("How much was paid?", 0.45)
     scene.user_says("How much was paid?")
@@ -193,7 +195,7 @@ def test_what_was_heard_badly_is_repeated_first_and_can_be_put_right(engines: En
     assert [question for question, _ in scene.dialogue.memory.history] == ["when does it expire?"]
 
 
-def test_what_was_heard_badly_is_said_as_soon_as_any_answer(engines: Engines) -> None:
+def test_what_was_heard_badly_is_said_as_soon_as_any_answer(engines: ProfileEngines) -> None:
     waits = []
     for confidence in (0.9, 0.45):
         scene = Scene(engines, picture(RECEIPT), {**TAKES, "hear": 0.05, "voice": 0.3}, mode="always")
@@ -205,7 +207,7 @@ def test_what_was_heard_badly_is_said_as_soon_as_any_answer(engines: Engines) ->
     assert waits[1] < 0.1
 
 
-def test_what_cannot_be_undone_is_asked_back_when_heard_badly(engines: Engines) -> None:
+def test_what_cannot_be_undone_is_asked_back_when_heard_badly(engines: ProfileEngines) -> None:
     scene = Scene(engines, picture(SIGN), mode="always")
     scene.type("What does it say?")
     scene.engines.heard = Utterance("Forget everything.", 0.45)
@@ -219,7 +221,7 @@ def test_what_cannot_be_undone_is_asked_back_when_heard_badly(engines: Engines) 
     assert scene.dialogue.lookout.seen is None
 
 
-def test_silence_and_noise_become_no_question(engines: Engines) -> None:
+def test_silence_and_noise_become_no_question(engines: ProfileEngines) -> None:
     scene = Scene(engines, picture(SIGN))
     scene.world.happen(Pressed(0.0))
     hiss = np.random.default_rng(2).standard_normal(3 * HEARING_RATE).astype(np.float32)
@@ -233,7 +235,7 @@ def test_silence_and_noise_become_no_question(engines: Engines) -> None:
     assert scene.said() == "I heard nothing. Please say it again, a little nearer."
 
 
-def test_a_button_that_is_let_go_ends_the_question(engines: Engines) -> None:
+def test_a_button_that_is_let_go_ends_the_question(engines: ProfileEngines) -> None:
     waits = []
     for release in (0.0, 0.15, 3.0):  # soon after the voice, in its pause, not at all
         scene = Scene(engines, picture(SIGN), mode="button")
@@ -252,7 +254,7 @@ def test_a_button_that_is_let_go_ends_the_question(engines: Engines) -> None:
     assert waits[0] < waits[1] < waits[2] - 0.1
 
 
-def test_lost_devices_are_said_and_healed(engines: Engines) -> None:
+def test_lost_devices_are_said_and_healed(engines: ProfileEngines) -> None:
     scene = Scene(engines, picture(SIGN))
     scene.world.lose("camera", "The camera is gone. Plug it in again.")
     scene.settle()
@@ -276,7 +278,7 @@ def test_lost_devices_are_said_and_healed(engines: Engines) -> None:
     assert PROHIBITED in said
 
 
-def test_a_microphone_that_goes_in_the_middle_of_a_question_leaves_no_question(engines: Engines) -> None:
+def test_a_microphone_that_goes_in_the_middle_of_a_question_leaves_no_question(engines: ProfileEngines) -> None:
     scene = Scene(engines, picture(SIGN), mode="always")
     scene.user_says("What does the", wait=False)
     scene.world.lose("microphone", "The microphone is gone. Plug it in again.")
@@ -285,7 +287,7 @@ def test_a_microphone_that_goes_in_the_middle_of_a_question_leaves_no_question(e
     assert scene.state in ("asleep", "attending")
 
 
-def test_a_notice_waits_until_the_user_has_spoken(engines: Engines) -> None:
+def test_a_notice_waits_until_the_user_has_spoken(engines: ProfileEngines) -> None:
     scene = Scene(engines, picture(SIGN), mode="always")
     for sound in engines.speaker.speak("What does the sign say?", 1.0):
         scene.world.air.add(sound)
@@ -308,7 +310,7 @@ def test_a_notice_waits_until_the_user_has_spoken(engines: Engines) -> None:
     ],
 )
 def test_what_goes_wrong_is_said_and_the_next_question_is_answered(
-    engines: Engines, engine: str, fault: Exception, spoken: str
+    engines: ProfileEngines, engine: str, fault: Exception, spoken: str
 ) -> None:
     scene = Scene(engines, picture(SIGN), mode="always")
     scene.engines.faults[engine] = fault
@@ -319,7 +321,7 @@ def test_what_goes_wrong_is_said_and_the_next_question_is_answered(
     assert PROHIBITED in scene.said()
 
 
-def test_when_no_voice_speaks_a_signal_says_so(engines: Engines, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_when_no_voice_speaks_a_signal_says_so(engines: ProfileEngines, monkeypatch: pytest.MonkeyPatch) -> None:
     scene = Scene(engines, picture(SIGN))
     scene.engines.faults["speaker"] = EngineError("the voice is broken", "My voice failed.")
     monkeypatch.setenv("PATH", "")  # nor does espeak-ng
@@ -329,7 +331,7 @@ def test_when_no_voice_speaks_a_signal_says_so(engines: Engines, monkeypatch: py
     assert scene.state in ("asleep", "attending")
 
 
-def test_the_other_voice_speaks_when_the_usual_one_fails(engines: Engines) -> None:
+def test_the_other_voice_speaks_when_the_usual_one_fails(engines: ProfileEngines) -> None:
     scene = Scene(engines, picture(SIGN))
     scene.engines.faults["speaker"] = EngineError("the voice is broken", "My voice failed.")
     scene.type("What does it say?", wait=False)
@@ -338,7 +340,7 @@ def test_the_other_voice_speaks_when_the_usual_one_fails(engines: Engines) -> No
     assert PROHIBITED in scene.said()
 
 
-def test_long_work_gives_signs_of_life_and_has_a_limit(engines: Engines) -> None:
+def test_long_work_gives_signs_of_life_and_has_a_limit(engines: ProfileEngines) -> None:
     scene = Scene(engines, picture(SIGN), takes={"answer": 1000.0})
     scene.type("What does it say?", wait=False)
     assert 3.5 < scene.until(lambda: scene.dialogue.mouth.saying is not None) < 4.5
@@ -348,7 +350,7 @@ def test_long_work_gives_signs_of_life_and_has_a_limit(engines: Engines) -> None
     assert scene.state == "attending"
 
 
-def test_stop_ends_a_question_that_is_being_thought_about(engines: Engines) -> None:
+def test_stop_ends_a_question_that_is_being_thought_about(engines: ProfileEngines) -> None:
     scene = Scene(engines, picture(SIGN), takes={"answer": 5.0})
     scene.type("What does it say?", wait=False)
     assert scene.type("stop") == ""
@@ -356,7 +358,7 @@ def test_stop_ends_a_question_that_is_being_thought_about(engines: Engines) -> N
     assert scene.said() == ""
 
 
-def test_everything_is_forgotten_after_a_time_without_a_word(engines: Engines) -> None:
+def test_everything_is_forgotten_after_a_time_without_a_word(engines: ProfileEngines) -> None:
     scene = Scene(engines, picture(SIGN))
     scene.type("What does it say?")
     assert scene.dialogue.lookout.seen is not None
@@ -386,7 +388,9 @@ def framed(name: str) -> Photo:
     return Photo(table)
 
 
-def test_after_a_bad_picture_the_user_is_led_to_a_good_one_and_the_question_is_answered(engines: Engines) -> None:
+def test_after_a_bad_picture_the_user_is_led_to_a_good_one_and_the_question_is_answered(
+    engines: ProfileEngines,
+) -> None:
     scene = Scene(engines, covered())
     assert "Uncover the camera" in scene.type("What does the sign say?")
     scene.world.camera.shown = framed(SIGN)
@@ -395,7 +399,7 @@ def test_after_a_bad_picture_the_user_is_led_to_a_good_one_and_the_question_is_a
     assert PROHIBITED in scene.said()
 
 
-def test_guide_me_speaks_directions_and_then_reads(engines: Engines) -> None:
+def test_guide_me_speaks_directions_and_then_reads(engines: ProfileEngines) -> None:
     scene = Scene(engines, part_of(SIGN, (0.0, 0.0, 0.62, 1.0)))
     scene.type("guide me", wait=False)
     scene.until(lambda: any("Move" in each.text or "urther" in each.text for each in scene.noted), 20)
@@ -405,7 +409,7 @@ def test_guide_me_speaks_directions_and_then_reads(engines: Engines) -> None:
     assert PROHIBITED in scene.said()
 
 
-def test_a_document_is_read_page_by_page_and_kept(engines: Engines) -> None:
+def test_a_document_is_read_page_by_page_and_kept(engines: ProfileEngines) -> None:
     scene = Scene(engines, framed(SIGN))
     assert "Show me the page." in scene.type("read a document", wait=False)
     scene.until(lambda: "Page 1." in [each.text for each in scene.noted], 20)
@@ -423,7 +427,7 @@ def test_a_document_is_read_page_by_page_and_kept(engines: Engines) -> None:
     assert scene.dialogue.memory.pages == []
 
 
-def test_two_pictures_are_compared(engines: Engines) -> None:
+def test_two_pictures_are_compared(engines: ProfileEngines) -> None:
     scene = Scene(engines, picture(SIGN))
     assert scene.type("compare it with the last picture").startswith("I have only one picture.")
     scene.type("What does it say?")
@@ -433,7 +437,7 @@ def test_two_pictures_are_compared(engines: Engines) -> None:
     assert said.startswith("This is another text.")
 
 
-def test_look_again_asks_the_last_question_of_a_new_picture(engines: Engines) -> None:
+def test_look_again_asks_the_last_question_of_a_new_picture(engines: ProfileEngines) -> None:
     scene = Scene(engines, picture(SIGN))
     scene.type("What does it say?")
     reads = scene.engines.reads
@@ -441,7 +445,7 @@ def test_look_again_asks_the_last_question_of_a_new_picture(engines: Engines) ->
     assert scene.engines.reads == reads + 1
 
 
-def test_colour_and_light_need_no_text(engines: Engines) -> None:
+def test_colour_and_light_need_no_text(engines: ProfileEngines) -> None:
     scene = Scene(engines, Photo(np.full((480, 640, 3), (205, 30, 35), np.uint8)))
     assert "red" in scene.type("What colour is this?").lower()
     assert scene.type("Is the light on?") != ""

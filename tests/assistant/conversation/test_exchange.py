@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from assistant.conversation.exchange import Exchange, Heard, Reply, Sentence
-from assistant.engines.opening import Engines
+from assistant.engines.opening import ProfileEngines
 from assistant.errors import QuestionError, SoundError
 from assistant.picture.looking import Seen
 from assistant.picture.photo import Photo, load_photo
@@ -22,12 +22,12 @@ NOON = datetime(2026, 11, 26, 12, 5, tzinfo=UTC)
 
 
 @pytest.fixture(scope="module")
-def engines(remembering: RememberingEngines) -> Engines:
+def engines(remembering: RememberingEngines) -> ProfileEngines:
     return remembering
 
 
 @pytest.fixture
-def exchange(engines: Engines) -> Exchange:
+def exchange(engines: ProfileEngines) -> Exchange:
     return Exchange(engines, now=lambda: NOON)
 
 
@@ -94,7 +94,7 @@ def test_more_goes_on_and_repeat_says_it_again(exchange: Exchange) -> None:
     assert told(exchange, "repeat").act == "repeat"
 
 
-def test_a_long_answer_waits_for_more(engines: Engines) -> None:
+def test_a_long_answer_waits_for_more(engines: ProfileEngines) -> None:
     exchange = Exchange(engines, Answers(sentences=1))
     exchange.show(load_photo(SAMPLES / "parking-sign.jpg"))
     told(exchange, "help")
@@ -180,7 +180,7 @@ def test_a_steady_frame_with_text_becomes_the_picture(exchange: Exchange) -> Non
         assert seen.page is not None
 
 
-def test_saving_is_refused_where_it_would_not_be_found(exchange: Exchange, engines: Engines) -> None:
+def test_saving_is_refused_where_it_would_not_be_found(exchange: Exchange, engines: ProfileEngines) -> None:
     photo = load_photo(SAMPLES / "parking-sign.jpg")
     exchange.show(photo)
     assert told(exchange, "save this").text == phrases.NOT_SAVED_FROM_HERE
@@ -196,7 +196,7 @@ def test_saving_is_refused_where_it_would_not_be_found(exchange: Exchange, engin
     assert len(kept) == 1
 
 
-def test_what_it_stores_depends_on_where_one_is(exchange: Exchange, engines: Engines) -> None:
+def test_what_it_stores_depends_on_where_one_is(exchange: Exchange, engines: ProfileEngines) -> None:
     assert told(exchange, "what do you store").text == phrases.PRIVACY_FROM_AFAR
     here = Exchange(engines, save=lambda seen, words: "")
     assert told(here, "what do you store").text == phrases.PRIVACY

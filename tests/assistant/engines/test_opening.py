@@ -11,7 +11,7 @@ import pytest
 
 from assistant.engines.local import picture_model as assistant_seeing
 from assistant.engines.local.language_model import TransformersLanguageModel
-from assistant.engines.opening import Engines
+from assistant.engines.opening import ProfileEngines
 from assistant.errors import EngineError
 from models import fetch as fetching
 from models import four_bits
@@ -34,7 +34,7 @@ def test_the_judge_is_in_four_bits_after_setup(shelf: Shelf, tmp_path: Path, mon
     fetch(store, "tiny")
     counts, scores = [], []
     for _ in range(2):
-        judge = Engines(store, "tiny", threads=1).judge
+        judge = ProfileEngines(store, "tiny", threads=1).judge
         assert isinstance(judge, TransformersLanguageModel)
         counts.append(sum(isinstance(module, QuantLinear) for module in judge._model.modules()))
         scores.append(judge.score("abc", [" hello", "w"]))
@@ -54,7 +54,7 @@ def seeing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Store:
 
 
 def test_a_profile_with_a_picture_model_sees(seeing: Store) -> None:
-    engines = Engines(seeing, "tiny", threads=1)
+    engines = ProfileEngines(seeing, "tiny", threads=1)
     assert engines.sees
     assert "".join(engines.eye.ask(photo(), "What is this?", style="short"))
     assert engines.eye is engines.eye
@@ -67,7 +67,7 @@ def test_the_eye_is_in_four_bits_after_setup(seeing: Store, monkeypatch: pytest.
     monkeypatch.setattr(four_bits, "PICTURES", seeing.open("sees") / "config.json")
     monkeypatch.setattr(assistant_seeing, "open_eye", lambda folder, *_, **__: opened.append(folder))
     for _ in range(2):
-        assert Engines(seeing, "tiny").eye is None
+        assert ProfileEngines(seeing, "tiny").eye is None
         make_four_bits(seeing.open("sees"))
     assert opened == [seeing.folder("sees"), seeing.root / ".quantized" / "sees"]
 
@@ -76,19 +76,19 @@ def test_a_picture_model_too_large_for_the_memory_is_told(seeing: Store, monkeyp
     memory = psutil.virtual_memory()._replace(available=1000)
     monkeypatch.setattr(psutil, "virtual_memory", lambda: memory)
     with pytest.raises(EngineError, match=r"sees takes .* and 0\.0 GB of memory are free.*assistant setup") as caught:
-        Engines(seeing, "tiny").eye  # noqa: B018 - opens it
+        ProfileEngines(seeing, "tiny").eye  # noqa: B018 - opens it
     assert "too little memory" in caught.value.spoken
 
 
 def test_a_picture_model_that_was_not_fetched_is_told(seeing: Store) -> None:
     shutil.rmtree(seeing.folder("sees"))
     with pytest.raises(EngineError, match="assistant models fetch sees"):
-        Engines(seeing, "tiny").eye  # noqa: B018
+        ProfileEngines(seeing, "tiny").eye  # noqa: B018
 
 
 def test_a_profile_without_one_does_not_see(tmp_path: Path) -> None:
-    assert not Engines(Store(tmp_path)).sees
-    assert Engines(Store(tmp_path), picture_model=tmp_path).sees
-    assert Engines(Store(tmp_path), "small").sees
+    assert not ProfileEngines(Store(tmp_path)).sees
+    assert ProfileEngines(Store(tmp_path), picture_model=tmp_path).sees
+    assert ProfileEngines(Store(tmp_path), "small").sees
     with pytest.raises(CatalogueError, match="no profile"):
-        Engines(Store(tmp_path), "none").sees  # noqa: B018
+        ProfileEngines(Store(tmp_path), "none").sees  # noqa: B018

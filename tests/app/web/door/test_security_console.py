@@ -185,6 +185,7 @@ def test_the_policy_of_its_page_names_its_scripts(one: httpx.Client) -> None:
     assert policy(b"<script src='x.js'></script><p>").count("sha256") == 0
 
 
+@pytest.mark.browser
 def test_in_a_browser_it_works_under_this_policy_and_a_script_brought_in_does_not(served: tuple[str, Path]) -> None:
     chromium = shutil.which("chromium")
     if chromium is None:

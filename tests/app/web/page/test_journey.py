@@ -18,6 +18,7 @@ from tests.assistant.devices.pulse import PulseServer
 STEPS = ("Models", "Voice", "Loudspeaker", "Microphone", "Wake word", "Camera", "Ready")
 
 
+@pytest.mark.browser
 def test_from_the_first_steps_to_answers_and_again_after_a_restart(
     store: Store, pulse_server: PulseServer, tmp_path: Path
 ) -> None:

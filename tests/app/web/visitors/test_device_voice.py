@@ -11,7 +11,7 @@ import httpx
 import pytest
 
 from app.web.visitors.service import Service
-from assistant.engines.opening import Engines
+from assistant.engines.opening import ProfileEngines
 from models.store import Store
 from tests.app.web.serving import PATIENCE, places, serving, visitor
 from tests.assistant.devices.pulse import PulseServer
@@ -44,7 +44,7 @@ def test_what_the_device_says_is_heard_and_the_answer_comes_when_it_is_over(
     with pulse.recording() as recording:
         assert speak(client, "The parking fee is two dollars.").status_code == 204
         until(recording.first_sound)
-        understood = Engines(store).recogniser.transcribe(recording.sound()).text.lower()
+        understood = ProfileEngines(store).recogniser.transcribe(recording.sound()).text.lower()
     assert "parking" in understood
 
 

@@ -10,7 +10,7 @@ import pytest
 from app.web.visitors import sessions as module
 from app.web.visitors.sessions import Sessions
 from assistant.conversation.exchange import Exchange
-from assistant.engines.opening import Engines
+from assistant.engines.opening import ProfileEngines
 from assistant.picture.photo import Photo
 from models.store import Store
 
@@ -31,7 +31,7 @@ def clock() -> Clock:
 
 @pytest.fixture
 def sessions(clock: Clock, tmp_path: Path) -> Sessions:
-    engines = Engines(Store(tmp_path))  # none is opened
+    engines = ProfileEngines(Store(tmp_path))  # none is opened
     return Sessions(lambda local: Exchange(engines), clock)
 
 

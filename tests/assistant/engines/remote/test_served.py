@@ -19,7 +19,7 @@ from PIL import Image
 from assistant.engines.local.families import TransformersSeer
 from assistant.engines.local.language_model import TransformersLanguageModel
 from assistant.engines.local.picture_model import SeeingModel
-from assistant.engines.opening import Engines
+from assistant.engines.opening import ProfileEngines
 from assistant.engines.remote.client import Connection
 from assistant.engines.remote.eye import RemoteEye, data_url
 from assistant.engines.remote.health import Health, examine
@@ -114,7 +114,7 @@ def test_a_judge_that_a_real_server_cannot_be_is_asked_here(
 ) -> None:
     with pytest.raises(CannotScoreError):
         score(smollm, "The capital of France is", [" Paris"])
-    engines = Engines(store, threads=1, elsewhere=smollm)
+    engines = ProfileEngines(store, threads=1, elsewhere=smollm)
     paris, rome = engines.judge.score("The capital of France is", [" Paris", " Rome"])
     assert paris > rome
     assert engines.judge.score("The capital of France is", [" Paris", " Rome"]) == [paris, rome]
@@ -156,9 +156,9 @@ def test_a_judge_elsewhere_says_what_the_same_one_here_says(store: Store) -> Non
     assert max(there) - min(there) > 0.5
 
 
-def engines_at(address: str) -> Engines:
+def engines_at(address: str) -> ProfileEngines:
     """With nothing in the store: who asks another engine gets an error."""
-    return Engines(Store(Path("/nowhere")), elsewhere=Connection(address, "sees", timeout=PATIENT))
+    return ProfileEngines(Store(Path("/nowhere")), elsewhere=Connection(address, "sees", timeout=PATIENT))
 
 
 def seen(read: Page) -> Seen:
@@ -225,7 +225,7 @@ def test_a_cut_answer_is_an_answer_with_a_doubt() -> None:
 
 def test_what_print_answers_is_not_asked_elsewhere(store: Store) -> None:
     with stub(says("Nobody.")) as server:
-        engines = Engines(store, threads=1, elsewhere=Connection(server.address, "sees"))
+        engines = ProfileEngines(store, threads=1, elsewhere=Connection(server.address, "sees"))
         for question in ("Who wrote this?", "What does it say?", "When does it expire?", "Is it safe to cross?"):
             think(understand(question), seen(NOVEL), engines)
     assert server.requests == []
@@ -233,13 +233,13 @@ def test_what_print_answers_is_not_asked_elsewhere(store: Store) -> None:
 
 def test_engines_know_whom_they_ask(store: Store) -> None:
     there = Connection("http://gpu.lan:8000/v1", "qwen", "judge")
-    engines = Engines(store, elsewhere=there)
+    engines = ProfileEngines(store, elsewhere=there)
     assert engines.sees
     assert engines.asks == "gpu.lan"
     assert "qwen at gpu.lan:8000" in engines.names()
     assert "judge at gpu.lan:8000" in engines.names()
     assert "smollm2" not in engines.names()
-    assert (Engines(store).asks, Engines(store).sees) == ("", False)
+    assert (ProfileEngines(store).asks, ProfileEngines(store).sees) == ("", False)
 
 
 def test_leaving_off_stops_what_is_being_asked_elsewhere() -> None:

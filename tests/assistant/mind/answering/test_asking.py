@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import zxingcpp
 
-from assistant.engines.opening import Engines
+from assistant.engines.opening import ProfileEngines
 from assistant.errors import QuestionError, SoundError
 from assistant.mind.answering.asking import ask_aloud, ask_in_writing
 from assistant.mind.answering.thinking import ground
@@ -25,8 +25,8 @@ CLEAR = gate.judge(load_photo(SAMPLES / "parking-sign.jpg"))
 
 
 @pytest.fixture(scope="module")
-def engines(store: Store) -> Engines:
-    return Engines(store)
+def engines(store: Store) -> ProfileEngines:
+    return ProfileEngines(store)
 
 
 class NoReader:
@@ -44,7 +44,7 @@ class Mumbling:
 
 
 def test_no_model_sees_a_picture_that_the_gate_refuses(store: Store) -> None:
-    engines = Engines(store)
+    engines = ProfileEngines(store)
     engines._opened["reader"] = NoReader()
     black = Photo(np.zeros((480, 640, 3), np.uint8))
     outcome = ask_in_writing("What does it say?", look(black, engines), engines)
@@ -55,7 +55,7 @@ def test_no_model_sees_a_picture_that_the_gate_refuses(store: Store) -> None:
 
 
 def test_a_doubtful_question_is_said_back(store: Store) -> None:
-    engines = Engines(store)
+    engines = ProfileEngines(store)
     engines._opened["recogniser"] = Mumbling()
     outcome = ask_aloud(
         Sound(np.zeros(16_000, np.float32), 16_000), load_photo(SAMPLES / "parking-receipt.jpg"), engines
@@ -71,19 +71,19 @@ class German:
 
 
 def test_a_foreign_question_is_refused_before_the_picture_is_read(store: Store) -> None:
-    engines = Engines(store)
+    engines = ProfileEngines(store)
     engines._opened.update(recogniser=German(), reader=NoReader())
     with pytest.raises(QuestionError, match="English"):
         ask_aloud(Sound(np.zeros(16_000, np.float32), 16_000), load_photo(SAMPLES / "parking-sign.jpg"), engines)
 
 
-def test_silence_asks_nothing(engines: Engines) -> None:
+def test_silence_asks_nothing(engines: ProfileEngines) -> None:
     with pytest.raises(SoundError) as caught:
         ask_aloud(Sound(np.zeros(48_000, np.float32), 16_000), load_photo(SAMPLES / "parking-sign.jpg"), engines)
     assert caught.value.spoken.startswith("I heard nothing.")
 
 
-def test_the_whole_way_with_times_that_add_up(engines: Engines) -> None:
+def test_the_whole_way_with_times_that_add_up(engines: ProfileEngines) -> None:
     engines.warm()
     outcome = ask_aloud(
         load_sound(SAMPLES / "who-wrote-this-book.wav"), load_photo(SAMPLES / "book-cover.jpg"), engines
@@ -95,7 +95,7 @@ def test_the_whole_way_with_times_that_add_up(engines: Engines) -> None:
     assert sum(len(part.samples) for part in outcome.speech) > 10_000
 
 
-def test_a_picture_without_text_is_said_to_have_none(engines: Engines) -> None:
+def test_a_picture_without_text_is_said_to_have_none(engines: ProfileEngines) -> None:
     noise = np.random.default_rng(0).integers(0, 256, (30, 40, 3), np.uint8)
     blotches = Photo(np.ascontiguousarray(cv2.resize(noise, (640, 480), interpolation=cv2.INTER_NEAREST)))
     outcome = ask_in_writing("What does it say?", look(blotches, engines), engines)
@@ -103,7 +103,7 @@ def test_a_picture_without_text_is_said_to_have_none(engines: Engines) -> None:
     assert outcome.answer.text.startswith("I see no text")
 
 
-def test_a_barcode_is_said_digit_by_digit(engines: Engines) -> None:
+def test_a_barcode_is_said_digit_by_digit(engines: ProfileEngines) -> None:
     code = zxingcpp.create_barcode("4006381333931", zxingcpp.BarcodeFormat.EAN13).to_image(
         scale=4, add_quiet_zones=True
     )
@@ -117,7 +117,7 @@ def test_a_barcode_is_said_digit_by_digit(engines: Engines) -> None:
     assert nothing.answer.reason == "no barcode"
 
 
-def test_a_mood_is_asked_of_the_language_model(engines: Engines) -> None:
+def test_a_mood_is_asked_of_the_language_model(engines: ProfileEngines) -> None:
     seen = look(load_photo(SAMPLES / "parking-sign.jpg"), engines)
     text = "What is the mood of this: I hate this terrible awful place, worst day ever"
     given = ask_in_writing(text, seen, engines).answer

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from assistant.engines.opening import Engines
+from assistant.engines.opening import ProfileEngines
 from assistant.errors import EngineError
 from assistant.mind.answering.asking import ask_in_writing
 from assistant.mind.answering.sight import sentences, style
@@ -66,9 +66,9 @@ class ScriptedEye:
         return self.streams[-1]
 
 
-def engines_with(eye: ScriptedEye | None) -> Engines:
+def engines_with(eye: ScriptedEye | None) -> ProfileEngines:
     """With nothing in the store: who asks another engine gets an error."""
-    engines = Engines(Store(Path("/nowhere")), picture_model=Path("/nowhere") if eye else None)
+    engines = ProfileEngines(Store(Path("/nowhere")), picture_model=Path("/nowhere") if eye else None)
     engines._opened["eye"] = eye
     return engines
 
@@ -223,7 +223,7 @@ def test_the_model_sees_the_picture_upright_as_it_was_read() -> None:
 
 def test_a_follow_up_knows_what_was_said(store: Store) -> None:
     eye = ScriptedEye("A novel by Herman Hesse.")
-    engines = Engines(store, picture_model=Path("/nowhere"))
+    engines = ProfileEngines(store, picture_model=Path("/nowhere"))
     engines._opened["eye"] = eye
     seen = Seen(PHOTO, CLEAR, NOVEL, {"gate": 1.0})
     first = ask_in_writing("What is this?", seen, engines)

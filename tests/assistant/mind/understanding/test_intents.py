@@ -9,7 +9,7 @@ from typing import get_args
 
 import pytest
 
-from assistant.engines.opening import Engines
+from assistant.engines.opening import ProfileEngines
 from assistant.mind.understanding.alike import difference, sounds
 from assistant.mind.understanding.commands import DESTRUCTIVE
 from assistant.mind.understanding.intents import IntentName, interpret
@@ -199,6 +199,6 @@ def test_what_sounds_alike_differs_little() -> None:
         ("How much battery is left?", "battery"),
     ],
 )
-def test_spoken_by_the_voice_and_heard_by_the_recogniser(remembering: Engines, said: str, name: str) -> None:
+def test_spoken_by_the_voice_and_heard_by_the_recogniser(remembering: ProfileEngines, said: str, name: str) -> None:
     (sound,) = remembering.speaker.speak(said, 1.0)
     assert interpret(remembering.recogniser.transcribe(sound).text).name == name

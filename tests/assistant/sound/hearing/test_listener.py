@@ -21,6 +21,8 @@ from assistant.sound.speaking.voice import EspeakSpeaker, PiperSpeaker
 from assistant.sound.tape import likeness
 from models.store import Store
 
+pytestmark = pytest.mark.model
+
 BLOCK = 320
 ANSWER = (
     "The label says: whole milk, two litres. I am not sure. The picture is blurred; hold the camera steadier, please. "

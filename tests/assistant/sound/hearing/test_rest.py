@@ -17,6 +17,8 @@ from assistant.sound.hearing.wakeword import WakeWord
 from assistant.sound.samples import HEARING_RATE, load_sound, resample
 from assistant.sound.speaking.voice import EspeakSpeaker
 
+pytestmark = pytest.mark.model
+
 BLOCK = 320
 NEVER = ListenerOptions(echo_rest=math.inf)
 Story = list[tuple[str, float, float, int]]
