@@ -15,15 +15,9 @@ from assistant.ports.events import Pressed, Released, Trouble
 from assistant.sound.samples import HEARING_RATE, Sound, Utterance
 from models.store import Store
 from tests.assistant.conversation.scenes import Scene, covered, picture
-from tests.assistant.remembering import RememberingEngines
 
 SIGN, COVER, RECEIPT = "parking-sign.jpg", "book-cover.jpg", "parking-receipt.jpg"
 PROHIBITED = "DOUBLE PARKING PROHIBITED"
-
-
-@pytest.fixture(scope="module")
-def engines(remembering: RememberingEngines) -> ProfileEngines:
-    return remembering
 
 
 def test_after_the_wake_word_a_question_is_answered_and_a_second_one_needs_none(engines: ProfileEngines) -> None:

@@ -15,15 +15,9 @@ from assistant.picture.photo import Photo, load_photo
 from assistant.settings.preferences import Answers
 from assistant.sound.samples import Sound, load_sound
 from assistant.sound.speaking import phrases
-from tests.assistant.remembering import RememberingEngines
 from tests.paths import SAMPLES
 
 NOON = datetime(2026, 11, 26, 12, 5, tzinfo=UTC)
-
-
-@pytest.fixture(scope="module")
-def engines(remembering: RememberingEngines) -> ProfileEngines:
-    return remembering
 
 
 @pytest.fixture
