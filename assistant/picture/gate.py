@@ -24,7 +24,7 @@ Kind = Literal["covered", "dark", "glare", "blurred", "cut", "small"]
 Side = Literal["top", "right", "bottom", "left"]
 
 LEAST_DETAIL = 12.0
-"""In a dim picture: covered and moonless ones reach 8, those that can be read after `eyes.brighten` 19 and more."""
+"""In a dim picture: covered and moonless ones reach 8, those that can be read after `photo.brighten` 19 and more."""
 NO_DETAIL = 6.0
 """In a dim picture: a covered lens shows less (5.3), and nothing but noise."""
 HOPELESSLY_BLURRED, BLURRED, PERHAPS_BLURRED = 2.1, 1.5, 1.2

@@ -156,7 +156,7 @@ class _Place:
 
 
 def open_seer(folder: Path, nf4: bool = False) -> CogVLM2Seer | TransformersSeer:
-    """The model that sees in `folder`, with its way of being asked; arguments and errors as `seeing.open_eye`."""
+    """The model that sees in `folder`, with its way of being asked; arguments and errors as `picture_model.open_eye`."""
     where = _Place("cuda", torch.bfloat16) if torch.cuda.is_available() else _Place("cpu", fast_dtype())
     try:
         if is_cogvlm2(folder):

@@ -1,4 +1,4 @@
-"""Every sentence the assistant makes up itself; all other words in an answer stand on the page."""
+"""The sentences of answers and orders; what is said of a bad picture stands in `picture/gate.py`, of an error in `errors.py`."""
 
 from __future__ import annotations
 
