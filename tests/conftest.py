@@ -25,6 +25,8 @@ SHARED_VARIABLE = "RPIQ_ASSISTANT_SHARED"
 
 BROWSERS = {"browser", "chromium", "page", "orca"}
 """Fixtures with a browser in them."""
+SERVERS = {"served", "server", "closed", "open_here", "site"}
+"""Fixtures that listen on loopback."""
 
 # Started in the background by a shell, we and all our children would not hear Ctrl-C, which tests send to children.
 signal.signal(signal.SIGINT, signal.default_int_handler)
@@ -32,11 +34,13 @@ signal.signal(signal.SIGINT, signal.default_int_handler)
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Marks by what a test asks for: `browser`, `model`, and `sound` for the virtual sound system."""
+    """Marks by what a test asks for: `browser`, `servers`, `model`, and `sound` for the virtual sound system."""
     for item in items:
         asked = set(getattr(item, "fixturenames", ()))
         if asked & BROWSERS:
             item.add_marker(pytest.mark.browser)
+        if asked & SERVERS:
+            item.add_marker(pytest.mark.servers)
         if "store" in asked:
             item.add_marker(pytest.mark.model)
         if "pulse_server" in asked:

@@ -17,6 +17,8 @@ from models.catalogue import Catalogue, Entry
 from models.store import Store
 from tests.models.conftest import CONTENT, shelf, toy
 
+pytestmark = pytest.mark.programs
+
 __all__ = ["shelf", "toy"]
 
 Run = Callable[..., tuple[int, str, str]]

@@ -20,6 +20,8 @@ from app.web.door.credentials import Credentials
 from app.web.scratch import place
 from tests.app.web.door.secured import eventually
 
+pytestmark = pytest.mark.programs
+
 
 @pytest.fixture
 def state(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:

@@ -17,6 +17,8 @@ from app.web.door.refusals import TooOftenError
 from app.web.visitors.sessions import Sessions
 from tests.app.web.door.secured import Clock
 
+pytestmark = pytest.mark.servers
+
 PASSWORD = "three words long"
 
 

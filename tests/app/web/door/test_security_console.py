@@ -20,6 +20,8 @@ from tests.app.web.door.test_security import refused
 from tests.app.web.serving import PATIENCE
 from tests.paths import ROOT
 
+pytestmark = pytest.mark.servers
+
 API = "/setup/gradio_api"
 
 

@@ -25,6 +25,8 @@ from app.web.visitors.sessions import Session
 from app.web.visitors.uploads import MOST_BYTES
 from tests.app.web.door.secured import Served, answer, connected, eventually, secured, without_engines
 
+pytestmark = pytest.mark.servers
+
 MEGABYTE = 1_000_000
 
 

@@ -31,6 +31,8 @@ from tests.rpiq.folders import llama_config, save_model
 from tests.rpiq.formats.test_export import SMOLLM, add_tokenizer
 from tests.rpiq.tiny_vision import write_vision_model
 
+pytestmark = pytest.mark.makes_models
+
 BOUND = 0.1
 """Seconds within which whoever waits for an answer is let go."""
 LEAVING = 0.25

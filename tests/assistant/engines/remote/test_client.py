@@ -27,6 +27,8 @@ from tests.assistant.engines.local.seers import photo
 from tests.assistant.engines.remote.servers import says, status, stub
 from tests.paths import ROOT
 
+pytestmark = pytest.mark.servers
+
 ADDRESS = "http://127.0.0.1:9/v1"
 
 

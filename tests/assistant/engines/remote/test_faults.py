@@ -16,6 +16,8 @@ from assistant.errors import ServerError
 from tests.assistant.engines.local.seers import photo
 from tests.assistant.engines.remote.servers import Behaviour, Stub, begin, piece, says, send, status, stub
 
+pytestmark = pytest.mark.servers
+
 SOON = 30.0
 """Seconds within which something that needs a fraction of one has happened, also on a busy machine."""
 

@@ -41,6 +41,8 @@ from tests.assistant.picture.pages import line, page
 from tests.paths import SAMPLES
 from tests.rpiq.tiny_vision import write_vision_model
 
+pytestmark = pytest.mark.servers
+
 COVER = load_photo(SAMPLES / "book-cover.jpg")
 NOVEL = page(line("MOBY DICK", 200, 300, 90), line("HERMAN MELVILLE", 220, 900, 50), line("1978", 400, 1200, 30))
 EMPTY = Page((), 1000, 1400, 0)
