@@ -123,12 +123,13 @@ def test_a_follow_up_is_asked_of_the_picture_model_which_looks_once(
 def test_ctrl_c_while_the_picture_is_looked_at_ends_it_at_once() -> None:
     """In a process of its own, with a model that would take many seconds."""
     script = (
-        "import sys; from app.cli import main; from assistant import seeing; from assistant.engines.local.families import CogVLM2Seer;"
+        "import sys; from app.cli import main; from assistant.engines.local import picture_model;"
+        "from assistant.engines.local.families import CogVLM2Seer;"
         "from tests.assistant.engines.local.seers import slow_cogvlm2; from tests.models.cogvlm2.tiny import processor_of;"
         "model = slow_cogvlm2(tower_layers=200);"
         "model.model.vision.register_forward_pre_hook(lambda *_: print('looking', flush=True));"
-        "eye = seeing.SeeingModel(CogVLM2Seer(model, processor_of(model.config)));"
-        "seeing.open_eye = lambda *_, **__: eye;"
+        "eye = picture_model.SeeingModel(CogVLM2Seer(model, processor_of(model.config)));"
+        "picture_model.open_eye = lambda *_, **__: eye;"
         "sys.exit(main(sys.argv[1:]))"
     )
     options = ["ask", "--silent", "--image", SIGN, "--text", "What is around me?", "--picture-model", SAMPLES]

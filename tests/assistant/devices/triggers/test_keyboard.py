@@ -22,6 +22,8 @@ from tests.paths import ROOT
 
 from .heard import PATIENCE, Heard
 
+pytestmark = pytest.mark.realtime
+
 
 @pytest.fixture
 def terminal() -> Iterator[tuple[int, int]]:
@@ -189,7 +191,6 @@ DASH = shutil.which("dash")
 
 
 @pytest.mark.skipif(not DASH, reason="needs dash, a shell that leaves the terminal as it is")
-@pytest.mark.realtime
 def test_ctrl_z_and_fg_in_a_shell(tmp_path: Path) -> None:
     program = tmp_path / "program.py"
     program.write_text(PROGRAM.format(then="while True: time.sleep(0.1)"))
