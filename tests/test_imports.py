@@ -87,12 +87,14 @@ def test_only_the_models_elsewhere_know_a_client() -> None:
     assert users == {f"assistant/engines/remote/{name}.py" for name in ("client", "eye", "judge")}
 
 
+@pytest.mark.programs
 def test_nothing_that_is_not_asked_for_loads_them() -> None:
     names = "sys, app.cli, app.engines, assistant.mind.answering.asking, assistant.checkup.doctor"
     script = f"import {names}; sys.exit('openai' in sys.modules)"
     subprocess.run([sys.executable, "-c", script], check=True, cwd=ROOT, timeout=300)
 
 
+@pytest.mark.programs
 def test_who_is_asked_elsewhere_needs_no_torch_here() -> None:
     script = (
         "import sys, assistant.engines.remote.eye, assistant.engines.remote.judge; sys.exit('torch' in sys.modules)"

@@ -14,6 +14,7 @@ from typing import Literal, TypeAlias
 from assistant.conversation import wording
 from assistant.conversation.memory import Memory
 from assistant.conversation.wording import Kind, doubt, kind_of, worded
+from assistant.mind.answering.reading_aloud import number_by_number, position
 from assistant.mind.answering.replies import ABOUT_PICTURES
 from assistant.mind.finding.grounding import Answer
 from assistant.mind.understanding.intents import Intent, interpret
@@ -298,7 +299,7 @@ class Exchange:
         yield from self._tell(intent, *(said or [phrases.NOTHING_TO_SPELL]), keep=bool(said))
 
     def _digits(self, intent: Intent) -> Iterator[Piece]:
-        said = wording.digits(self._that())
+        said = number_by_number(self._that())
         yield from self._tell(intent, *(said or [phrases.NO_NUMBERS]), keep=bool(said))
 
     def _that(self) -> str:
@@ -313,7 +314,7 @@ class Exchange:
     def _where(self, intent: Intent) -> Iterator[Piece]:
         said = self._said
         if said is not None and said.kind == "reading" and said.sentences:
-            yield from self._tell(intent, wording.place(said.sentences, self._at or 0), keep=False)
+            yield from self._tell(intent, position(self._at or 0, said.sentences), keep=False)
         else:
             yield from self._about_picture(Intent("ask", intent.text))
 

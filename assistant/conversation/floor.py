@@ -130,7 +130,10 @@ class Floor:
         self.end_waiting()
         if self.mouth.saying is not None and not self.mouth.held:
             # Perhaps a word of command, drowned in the assistant's own voice.
-            self.attend(AGAIN_SECONDS) if words else self._resume()
+            if words:
+                self.attend(AGAIN_SECONDS)
+            else:
+                self._resume()
         elif waited_for:
             self.begin_waiting(limit)
         elif called:

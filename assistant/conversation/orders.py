@@ -16,6 +16,7 @@ from assistant.conversation.mouth import Mouth
 from assistant.conversation.pages import PAGE_SECONDS, Pages
 from assistant.conversation.turn import Turn
 from assistant.conversation.turns import Turns
+from assistant.mind.answering.reading_aloud import number_by_number, position
 from assistant.mind.understanding.intents import Intent
 from assistant.ports.engines import Engines
 from assistant.ports.world import World
@@ -163,7 +164,7 @@ def spell(reach: Reach, intent: Intent) -> None:
 
 
 def digits(reach: Reach, _: Intent) -> None:
-    reach.floor.answer(*(wording.digits(_that(reach)) or [phrases.NO_NUMBERS]))
+    reach.floor.answer(*(number_by_number(_that(reach)) or [phrases.NO_NUMBERS]))
 
 
 def _that(reach: Reach) -> str:
@@ -177,7 +178,7 @@ def _that(reach: Reach) -> str:
 def where(reach: Reach, intent: Intent) -> None:
     saying = reach.mouth.saying or reach.mouth.last
     if saying is not None and saying.kind == "reading" and saying.sentences:
-        reach.floor.beside(wording.place(saying.sentences, saying.at))
+        reach.floor.beside(position(saying.at, saying.sentences))
     else:
         reach.turns.submit(Utterance(intent.text, 1.0), replace(intent, name="ask"))
 

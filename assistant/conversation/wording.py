@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Literal
 
-from assistant.mind.answering.reading_aloud import number_by_number, position, printed_words, shortened, spelled
+from assistant.mind.answering.reading_aloud import printed_words, shortened, spelled
 from assistant.mind.answering.replies import whole
 from assistant.mind.answering.thinking import ground
 from assistant.mind.finding.grounding import Answer
@@ -60,19 +60,9 @@ def _named(argument: str, seen: Seen | None) -> str:
     return "" if given.abstained else printed_words(given)
 
 
-def digits(that: str) -> list[str]:
-    """The numbers in `that`, digit by digit."""
-    return number_by_number(that)
-
-
 def sentence_at(sentences: Sequence[str], at: int) -> str:
     """What is meant by "that" in a reading: the sentence that is heard."""
     return sentences[min(at, len(sentences) - 1)] if sentences else ""
-
-
-def place(sentences: Sequence[str], at: int) -> str:
-    """Where one is in a reading."""
-    return position(at, sentences)
 
 
 def time(intent: Intent, now: datetime) -> str:

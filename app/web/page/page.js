@@ -370,7 +370,11 @@ press("forget", () => {
   $("forget-dialog").returnValue = "";
   $("forget-dialog").showModal();
 });
-$("forget-dialog").addEventListener("close", () => $("forget-dialog").returnValue === "yes" && forget());
+$("forget-dialog").addEventListener("close", () => {
+  const chosen = $("forget-dialog").returnValue;
+  $("forget-dialog").returnValue = ""; // a close that comes late, of a dialog opened again since, must not choose a second time
+  if (chosen === "yes") forget();
+});
 $("speed").addEventListener("change", () => speaker.quicken());
 
 $("file").addEventListener("change", () => {

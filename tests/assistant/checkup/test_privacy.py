@@ -206,6 +206,7 @@ def test_the_usual_folders_are_there_and_each_is_named_once() -> None:
     assert all(folder.is_dir() for folder in folders)
 
 
+@pytest.mark.programs
 def test_no_library_that_we_load_keeps_a_record_or_sends_one(tmp_path: Path) -> None:
     """ONNX Runtime makes its record when it is imported, except where it finds a build machine or a test of its own."""
     hushed = {"CI", "TF_BUILD", "GITHUB_ACTIONS", "ORT_RUNNING_UNIT_TESTS", "ORT_DISABLE_TELEMETRY"}

@@ -28,6 +28,7 @@ from tests.models.tiny import write_entry
 __all__ = ["shelf"]
 
 
+@pytest.mark.makes_models
 def test_the_judge_is_in_four_bits_after_setup(shelf: Shelf, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(four_bits, "SETTINGS", replace(four_bits.SETTINGS, samples=8, sequence_length=64))
     store = store_of(write_entry(shelf, tmp_path), tmp_path)

@@ -23,6 +23,8 @@ from tests.paths import ROOT
 
 from .heard import PATIENCE, Heard
 
+pytestmark = pytest.mark.servers
+
 
 @pytest.fixture
 def heard() -> Heard:

@@ -12,6 +12,8 @@ from assistant.sound.hearing.wakeword import REFRACTORY, WakeWord
 from assistant.sound.samples import HEARING_RATE, load_sound, resample
 from assistant.sound.speaking.voice import EspeakSpeaker
 
+pytestmark = pytest.mark.model
+
 WORDS = {"okay_nabu": "Okay Nabu", "hey_jarvis": "Hey Jarvis", "alexa": "Alexa", "hey_mycroft": "Hey Mycroft"}
 
 VOICES = {"okay_nabu": "en-gb", "hey_jarvis": "en-gb-scotland+f2", "alexa": "en-gb", "hey_mycroft": "en-gb"}

@@ -16,6 +16,8 @@ from assistant.sound.speaking.voice import FIRST_WORDS, MOST_WORDS, EspeakSpeake
 from models.store import Store
 from scripts.judging.speech import word_error_rate
 
+pytestmark = pytest.mark.model
+
 SENTENCES = [
     "The meeting will be held in the main building of the university.",
     "The picture is too dark. Turn on a light or move nearer to one.",
