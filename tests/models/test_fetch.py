@@ -21,7 +21,7 @@ from models.store import Store
 from tests.models.conftest import CONTENT, Shelf, nothing_half, store_of, with_source
 
 
-@pytest.mark.makes_models
+@pytest.mark.programs
 def test_fetch_then_already_here(toys: Store) -> None:
     seen: list[Progress] = []
     assert fetch(toys, "toy", seen.append) == "fetched"
@@ -33,7 +33,7 @@ def test_fetch_then_already_here(toys: Store) -> None:
     assert seen == []
 
 
-@pytest.mark.makes_models
+@pytest.mark.programs
 def test_damaged_model_is_replaced(toys: Store) -> None:
     fetch(toys, "toy")
     (toys.folder("toy") / "weights.bin").write_bytes(b"rubbish")
@@ -43,7 +43,7 @@ def test_damaged_model_is_replaced(toys: Store) -> None:
     assert not (toys.folder("toy") / "stranger.bin").exists()
 
 
-@pytest.mark.makes_models
+@pytest.mark.programs
 def test_unknown_package_names_it_and_the_mend(toys: Store, shelf: Shelf) -> None:
     shelf.add(CONTENT, package="something-else")
     with pytest.raises(Unavailable, match=r"toy: the package toy-model-files==1\.0 .*No matching.*models fetch toy"):
@@ -51,7 +51,7 @@ def test_unknown_package_names_it_and_the_mend(toys: Store, shelf: Shelf) -> Non
     assert nothing_half(toys)
 
 
-@pytest.mark.makes_models
+@pytest.mark.programs
 def test_wheel_with_other_bytes_is_refused(toys: Store, shelf: Shelf) -> None:
     shelf.add(CONTENT | {"config.json": b'{"layers": 9}'})
     with pytest.raises(Corrupt, match=r"toy_model_files-1\.0-py3-none-any\.whl is"):
@@ -59,7 +59,7 @@ def test_wheel_with_other_bytes_is_refused(toys: Store, shelf: Shelf) -> None:
     assert nothing_half(toys)
 
 
-@pytest.mark.makes_models
+@pytest.mark.programs
 @pytest.mark.parametrize(
     ("content", "said"),
     [
@@ -76,7 +76,7 @@ def test_wrong_member_of_a_right_wheel(toy: Entry, shelf: Shelf, tmp_path: Path,
     assert nothing_half(store)
 
 
-@pytest.mark.makes_models
+@pytest.mark.programs
 def test_member_that_is_not_in_the_wheel(toy: Entry, shelf: Shelf, tmp_path: Path) -> None:
     store = store_of(with_source(toy, shelf.add({"config.json": b""})), tmp_path)
     with pytest.raises(Corrupt, match=r"holds no toy_model_files/weights\.bin"):
@@ -97,7 +97,7 @@ def test_store_that_cannot_be_written(toy: Entry, tmp_path: Path) -> None:
         fetch(store_of(toy, tmp_path), "toy")
 
 
-@pytest.mark.makes_models
+@pytest.mark.programs
 def test_interruption_leaves_nothing_half(toys: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     def interrupt(*anything: object) -> None:
         raise KeyboardInterrupt
@@ -108,7 +108,7 @@ def test_interruption_leaves_nothing_half(toys: Store, monkeypatch: pytest.Monke
     assert nothing_half(toys)
 
 
-@pytest.mark.makes_models
+@pytest.mark.programs
 def test_two_at_once_make_one(toys: Store) -> None:
     outcomes: list[str] = []
     threads = [threading.Thread(target=lambda: outcomes.append(fetch(toys, "toy"))) for _ in range(2)]

@@ -173,7 +173,7 @@ def test_files_that_came_whole_are_not_fetched_again(hub: Hub, hub_toys: Store) 
     assert {path.rpartition("/")[2] for path in hub.paths} == {"config.json"}
 
 
-@pytest.mark.makes_models
+@pytest.mark.programs
 def test_offline_process_fetches_nothing(hub: Hub, hub_toys: Store) -> None:
     """In a process of its own: switching the hub off is for good."""
     script = (

@@ -1,9 +1,10 @@
-"""Echo cancellation rests while nothing is played, and exactly the same is heard as by one that never does."""
+"""Echo cancellation rests while nothing is played: until something is, exactly the same is heard as by one that never rests."""
 
 from __future__ import annotations
 
 import json
 import math
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -17,7 +18,10 @@ from assistant.sound.hearing.wakeword import WakeWord
 from assistant.sound.samples import HEARING_RATE, load_sound, resample
 from assistant.sound.speaking.voice import EspeakSpeaker
 
-pytestmark = pytest.mark.model
+pytestmark = [
+    pytest.mark.model,
+    pytest.mark.skipif(shutil.which("espeak-ng") is None, reason="needs the program espeak-ng"),
+]
 
 BLOCK = 320
 NEVER = ListenerOptions(echo_rest=math.inf)
