@@ -134,6 +134,7 @@ class Child:
 def take_terminal() -> None:
     import fcntl
 
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)  # under nohup it would be ignored
     fcntl.ioctl(0, termios.TIOCSCTTY, 0)
 
 
