@@ -81,7 +81,6 @@ def orca() -> Iterator[Orca]:
         yield running
 
 
-@pytest.mark.realtime
 def test_orca_reads_the_answer_once_and_an_error_once(site: str, orca: Orca, tmp_path: Path) -> None:
     with sync_playwright() as playwright:
         browser = launch(playwright, QUESTION, as_camera(SIGN, tmp_path), headless=False, env=orca.environment,
