@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from importlib.metadata import version
 from pathlib import Path
 
-from rpiq.errors import RpiqError
+from rpiq.errors import RpiqError, interrupts_kept
 from rpiq.formats.checkpoint import Checkpoint, read
 
 _SOURCE = "a folder with safetensors, a safetensors file, or a GGUF file"
@@ -30,7 +30,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         else:
             from rpiq.cli import commands
 
-            commands.run(arguments)
+            with interrupts_kept():
+                commands.run(arguments)
     except RpiqError as error:
         sys.stderr.write(f"rpiq: error: {_one_line(str(error), error)}\n")
         return 2

@@ -18,7 +18,7 @@ import torch
 from rpiq.calibration.pictures import has_pictures, picture_calibration_sha256
 from rpiq.calibration.text import CalibrationRows, file_sha256
 from rpiq.config import QuantizationConfig
-from rpiq.errors import ResourceError, RpiqError
+from rpiq.errors import ResourceError, RpiqError, interrupts_kept
 from rpiq.formats.checkpoint import read
 from rpiq.formats.weights import Weights
 from rpiq.formats.writer import QuantizedWriter
@@ -59,7 +59,7 @@ def quantize(
     writer = QuantizedWriter(out, settings=settings, resume=resume, needed_bytes=needed)
     resumed = bool(writer.committed)
     try:
-        with Weights(source, writer.scratch, progress=_conversion(report, started)) as weights:
+        with interrupts_kept(), Weights(source, writer.scratch, progress=_conversion(report, started)) as weights:
             run = Run(
                 weights,
                 config,
