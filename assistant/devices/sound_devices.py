@@ -19,8 +19,8 @@ from assistant.sound.samples import portaudio
 
 Direction = Literal["microphone", "loudspeaker"]
 
-_PACTL_SECONDS = 0.5
-"""A server that does not answer in this time hangs."""
+_PACTL_SECONDS, _FIRST_SECONDS = 0.5, 5.0
+"""A server that does not answer in this time hangs; with no earlier answer to go by, a busy machine is waited for."""
 _LISTS: dict[Direction, str] = {"microphone": "sources", "loudspeaker": "sinks"}
 _VARIABLES: dict[Direction, str] = {"microphone": "PULSE_SOURCE", "loudspeaker": "PULSE_SINK"}
 _SERVER_DEVICE = "pulse"
@@ -69,10 +69,11 @@ class Found:
 
 def present(before: Present = NOTHING) -> Present:
     """What is there now; `before`, the last answer, when a sound server does not answer in time. Takes some milliseconds."""
+    patience = _FIRST_SECONDS if before is NOTHING else _PACTL_SECONDS
     cards = _CARDS.read_text() if _CARDS.exists() else ""
     try:
-        microphones = _pulse_devices("microphone")
-        loudspeakers = None if microphones is None else _pulse_devices("loudspeaker")
+        microphones = _pulse_devices("microphone", patience)
+        loudspeakers = None if microphones is None else _pulse_devices("loudspeaker", patience)
     except subprocess.TimeoutExpired:
         return before
     if microphones is None or loudspeakers is None:
@@ -134,7 +135,7 @@ def _matching(direction: Direction, wanted: str, now: Present) -> str:
 def _default(direction: Direction, now: Present) -> str:
     """The server's default. A monitor, which plays back what is played, is none: it stands in for a lost microphone."""
     try:
-        default = (_pactl(f"get-default-{_LISTS[direction].removesuffix('s')}") or "").strip()
+        default = (_pactl(f"get-default-{_LISTS[direction].removesuffix('s')}", patience=_FIRST_SECONDS) or "").strip()
     except subprocess.TimeoutExpired:
         raise EngineError(
             "the sound server does not answer: restart it", "The sound system does not answer. Start me again."
@@ -144,9 +145,9 @@ def _default(direction: Direction, now: Present) -> str:
     raise gone(direction, "")
 
 
-def _pulse_devices(direction: Direction) -> tuple[Named, ...] | None:
+def _pulse_devices(direction: Direction, patience: float) -> tuple[Named, ...] | None:
     """The server's devices, without monitors and made-up ones; None when no server answers."""
-    answer = _pactl("--format=json", "list", _LISTS[direction])
+    answer = _pactl("--format=json", "list", _LISTS[direction], patience=patience)
     if answer is None:
         return None
     return tuple(
@@ -156,14 +157,14 @@ def _pulse_devices(direction: Direction) -> tuple[Named, ...] | None:
     )
 
 
-def _pactl(*arguments: str) -> str | None:
-    """What pactl prints; None when it is not installed or there is no server. TimeoutExpired when the server is too busy."""
+def _pactl(*arguments: str, patience: float) -> str | None:
+    """What pactl prints; None when it is not installed or there is no server. TimeoutExpired after `patience` seconds."""
     program = shutil.which("pactl")
     if program is None:
         return None
     # In English, with a point in numbers: some versions write the JSON in the user's language.
     environment = {**os.environ, "LC_ALL": "C.UTF-8"}
     done = subprocess.run(
-        [program, *arguments], capture_output=True, text=True, timeout=_PACTL_SECONDS, check=False, env=environment
+        [program, *arguments], capture_output=True, text=True, timeout=patience, check=False, env=environment
     )
     return None if done.returncode else done.stdout

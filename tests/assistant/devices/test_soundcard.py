@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -263,6 +264,14 @@ def test_a_server_too_busy_to_answer_has_what_it_had(pulse: PulseServer) -> None
     with pulse.frozen():
         assert present(before) is before
     assert present(before) is not before
+
+
+def test_a_busy_server_is_waited_for_where_nothing_is_known_yet(pulse: PulseServer) -> None:
+    with ThreadPoolExecutor() as other:
+        with pulse.frozen():
+            first = other.submit(present)
+            time.sleep(2 * sound_devices._PACTL_SECONDS)
+        assert first.result().server
 
 
 def test_two_looks_at_the_same_devices_are_equal() -> None:
