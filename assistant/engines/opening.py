@@ -70,14 +70,14 @@ class ProfileEngines:
 
     @property
     def reader(self) -> Reader:
-        from assistant.picture.reader import RapidOcrReader
+        from assistant.picture.reading.reader import RapidOcrReader
 
         return self._open("reader", lambda: RapidOcrReader(self._folder("reader"), self._threads))
 
     @property
     def finder(self) -> TextFinder:
         """The reader, which also finds text without reading it."""
-        from assistant.picture.reader import RapidOcrReader
+        from assistant.picture.reading.reader import RapidOcrReader
 
         return self._open("reader", lambda: RapidOcrReader(self._folder("reader"), self._threads))
 

@@ -23,6 +23,8 @@ from assistant.picture.photo import DIM_WHITE, Photo
 Kind = Literal["covered", "dark", "glare", "blurred", "cut", "small"]
 Side = Literal["top", "right", "bottom", "left"]
 
+NOTHING_TO_SEE: tuple[Kind, ...] = ("covered", "dark")
+"""Findings of the first look after which nothing is read."""
 LEAST_DETAIL = 12.0
 """In a dim picture: covered and moonless ones reach 8, those that can be read after `photo.brighten` 19 and more."""
 NO_DETAIL = 6.0
@@ -69,7 +71,9 @@ class Finding:
     where: str | None = None
     """Where text is cut: "on the left", "at the top and on the right"; None for what concerns the whole picture."""
     refuse: bool = True
-    """Whether the picture should not be used; a finding that does not refuse is a hint for a better picture."""
+    """Whether nothing was read that can be relied on; a finding that does not refuse is said after the answer."""
+    doubt: bool = False
+    """Whether much is missing: then only what is read surely is an answer."""
 
 
 @dataclass(frozen=True)
@@ -102,7 +106,9 @@ REFUSALS = tuple(part for said in _SAID.values() for part in said)
 """What is said of hopeless pictures, to be made ahead of time."""
 _HINTED: dict[Kind, str] = {
     "dark": "The picture is dark, so I may have missed something.",
-    "small": "The picture is very small, so I may have missed something.",
+    "small": "The text is very small, so I may have missed something.",
+    "blurred": "The picture is blurred, so I may have missed something.",
+    "glare": "Bright light hides a part, so I may have missed something.",
 }
 
 
@@ -120,8 +126,8 @@ def judge(photo: Photo) -> Quality:
 def judge_lines(photo: Photo, lines: Sequence[Line], turned: int = 0, seen: Measures | None = None) -> Quality:
     """Look again, knowing what was read: `lines` in pixels of `photo` turned clockwise by `turned` degrees.
 
-    Refuses when what was measured explains that little was read with confidence, or when most of the text runs out of
-    the frame; some cut text is a hint. `seen` is what `judge` measured on this photo already, to spare doing it twice.
+    Refuses only where next to nothing was read surely and what was measured explains it, or where what was read runs out
+    of the frame; otherwise the same findings warn. `seen` is what `judge` measured on this photo already, to spare doing it twice.
     A clear picture without text has no findings.
     """
     seen = seen or measure(photo)
@@ -148,10 +154,15 @@ def judge_lines(photo: Photo, lines: Sequence[Line], turned: int = 0, seen: Meas
     if (blurred or smeared) and sure < MANY_LETTERS:
         found.append("blurred")
     sides = _cut_sides(photo, lines)
-    cut = _cut(lines, sides)
-    hinted = (Finding(kind, _HINTED[kind], _SAID[kind][1], refuse=False) for kind in hints)
+    whole = sum(len(line.text) for line, out in zip(lines, sides, strict=True) if line.confidence >= SURE and not out)
+    refuse = whole < FEW_LETTERS
+    cut = _cut(lines, sides, refuse)
     return Quality(
-        (*map(_refusal, found), *([cut] if cut else []), *hinted),
+        (
+            *(_refusal(kind) if refuse else _hint(kind, doubt=True) for kind in found),
+            *([cut] if cut else []),
+            *(_hint(kind, doubt=False) for kind in hints),
+        ),
         seen,
         tuple(line for line, out in zip(read, sides, strict=True) if out),
     )
@@ -159,6 +170,10 @@ def judge_lines(photo: Photo, lines: Sequence[Line], turned: int = 0, seen: Meas
 
 def _refusal(kind: Kind) -> Finding:
     return Finding(kind, *_SAID[kind])
+
+
+def _hint(kind: Kind, doubt: bool) -> Finding:
+    return Finding(kind, _HINTED[kind], _SAID[kind][1], refuse=False, doubt=doubt)
 
 
 def _height(lines: Sequence[Line]) -> float:
@@ -194,7 +209,7 @@ def _cut_sides(photo: Photo, lines: Sequence[Line]) -> list[list[Side]]:
     return [[side for side in _MOVE if _runs_out(grey, line, side)] for line in lines]
 
 
-def _cut(lines: Sequence[Line], cut_sides: Sequence[Sequence[Side]]) -> Finding | None:
+def _cut(lines: Sequence[Line], cut_sides: Sequence[Sequence[Side]], refuse: bool) -> Finding | None:
     """What to say of the text that runs out of the frame, if it is a part worth mentioning."""
     weight = sum(len(line.text) * line.height for line in lines)
     share: dict[Side, float] = dict.fromkeys(_MOVE, 0.0)
@@ -209,8 +224,9 @@ def _cut(lines: Sequence[Line], cut_sides: Sequence[Sequence[Side]]) -> Finding 
         return None
     where = " and ".join(_MOVE[side][0] for side in worst)
     move = _MOVE[worst[0]][1] if len(worst) == 1 else "further away"
-    much = "Most of the" if cut >= CUT_SHARE else "Some"
-    return Finding("cut", f"{much} text is cut off {where}.", f"Move the camera {move}.", where, cut >= CUT_SHARE)
+    most = cut >= CUT_SHARE
+    much = "Most of the" if most else "Some"
+    return Finding("cut", f"{much} text is cut off {where}.", f"Move the camera {move}.", where, most and refuse, most)
 
 
 def _runs_out(grey: NDArray[np.uint8], line: Line, side: Side) -> bool:

@@ -50,12 +50,14 @@ class Stopwatch:
 
 
 def look(photo: Photo, engines: Readers) -> Seen:
-    """Judge the picture and, if it is worth it, read it."""
+    """Judge the picture and, unless it shows nothing at all, read it: also a blurred one has large letters."""
     watch = Stopwatch()
     quality = watch.time("gate", lambda: gate.judge(photo))
-    if not quality.usable:
+    if any(finding.kind in gate.NOTHING_TO_SEE for finding in quality.findings):
         return Seen(photo, quality, None, watch.timings_ms)
     page = watch.time("read", lambda: engines.reader.read(brighten(photo)))
+    if page.mirrored:
+        photo = photo.mirrored()
     again = watch.time("gate_text", lambda: _judge_read(photo, page, quality.measures, engines))
     return Seen(photo, again, page, watch.timings_ms)
 

@@ -47,6 +47,16 @@ class Box:
 
 
 @dataclass(frozen=True)
+class Word:
+    """One word of a line."""
+
+    text: str
+    box: Box
+    confidence: float
+    """That of its least sure letter: one doubtful digit makes a price doubtful."""
+
+
+@dataclass(frozen=True)
 class Line:
     """One piece of text as the reader found it."""
 
@@ -58,6 +68,8 @@ class Line:
     """Height of the writing in pixels, measured across the line (a slanted line's box is taller than its letters)."""
     angle: float = 0.0
     """Direction of the writing in degrees, clockwise from level; 90 for a line that runs up or down."""
+    words: tuple[Word, ...] = ()
+    """Its words from left to right, where the reader knows them."""
 
 
 @dataclass(frozen=True)
@@ -111,6 +123,10 @@ class Page:
     height: int
     turned: int = 0
     """Degrees (0, 90, 180, 270) by which the picture was turned clockwise before it was read."""
+    mirrored: bool = False
+    """Whether left and right were exchanged before it was turned: a picture from a selfie camera."""
+    unread: tuple[Box, ...] = ()
+    """Lines that were found but could not be read, from top to bottom."""
 
     @cached_property
     def rows(self) -> tuple[Row, ...]:
@@ -124,6 +140,11 @@ class Page:
     def text(self) -> str:
         """All of it, one row a line."""
         return "\n".join(row.text for row in self.rows)
+
+    @cached_property
+    def unread_places(self) -> tuple[float, ...]:
+        """How far down the page each line stands that could not be read, from 0 at the top to 1."""
+        return tuple(box.middle[1] / self.height for box in self.unread)
 
     @cached_property
     def body_height(self) -> float:
@@ -184,7 +205,9 @@ class _Band:
         return statistics.fmean(item.level for item in self.items)
 
 
-def arrange(lines: Sequence[Line], width: int, height: int, turned: int = 0) -> Page:
+def arrange(
+    lines: Sequence[Line], width: int, height: int, turned: int = 0, mirrored: bool = False, unread: Sequence[Box] = ()
+) -> Page:
     """Put `lines` in reading order: level rows, columns of prose one after the other, asides last.
 
     `width` and `height` are the picture's, in pixels, after turning by `turned` degrees.
@@ -194,7 +217,8 @@ def arrange(lines: Sequence[Line], width: int, height: int, turned: int = 0) -> 
     asides = [line for line in lines if abs(line.angle - skew) > SLANTED]
     blocks = _order([_item(line, skew) for line in straight])
     blocks += [Block((Row((line,)),)) for line in sorted(asides, key=lambda line: (line.box.top, line.box.left))]
-    return Page(tuple(blocks), width, height, turned)
+    below = sorted(unread, key=lambda box: (box.top, box.left))
+    return Page(tuple(blocks), width, height, turned, mirrored, tuple(below))
 
 
 def _skew(lines: Sequence[Line]) -> float:

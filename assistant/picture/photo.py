@@ -53,6 +53,10 @@ class Photo:
     def height(self) -> int:
         return int(self.pixels.shape[0])
 
+    def mirrored(self) -> Photo:
+        """With left and right exchanged."""
+        return Photo(np.ascontiguousarray(self.pixels[:, ::-1]))
+
 
 def load_photo(path: Path) -> Photo:
     """Open one still picture: upright, 8-bit RGB, its longest side at most `LONGEST_SIDE`.

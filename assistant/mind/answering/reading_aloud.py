@@ -13,7 +13,7 @@ from assistant.mind.finding.cover import headings as heading_spans
 from assistant.mind.finding.grounding import MOSTLY, Answer
 from assistant.mind.understanding.question import understand
 from assistant.picture.page import Page
-from assistant.sound.speaking.phrases import ALSO_OTHER_SCRIPT, plain, reading
+from assistant.sound.speaking.phrases import ALSO_OTHER_SCRIPT, not_read, plain, reading
 from assistant.sound.speaking.pronounce import digit_by_digit
 from assistant.sound.speaking.voice import pieces
 
@@ -45,7 +45,8 @@ def sentences_of(page: Page) -> list[str]:
     ]
     worth = [text for text in blocks if sum(map(str.isalnum, text)) >= 2] or [text for text in blocks if text]
     said = [part for text in worth for part in pieces(reading([text]))]
-    return [*said, ALSO_OTHER_SCRIPT.format(foreign)] if foreign else said
+    also = [ALSO_OTHER_SCRIPT.format(foreign)] if foreign else []
+    return [*said, *also, *([not_read(page.unread_places)] if page.unread else [])]
 
 
 def headings_of(page: Page) -> list[str]:

@@ -142,10 +142,12 @@ def ground(question: Question, page: Page | None, quality: gate.Quality, judge: 
     hint = next((finding for finding in quality.findings if not finding.refuse), None)
     if hint is None:
         return given
-    if hint.kind == "cut" and not given.abstained and question.kind != "read" and stands_in(given, quality.cut_lines):
-        return Answer(f"{hint.reason} {hint.action} {could_read(given.text)}", True, hint.kind, given.evidence)
-    # Who got an answer hears that there may be more; who got none, or a whole page, hears what to do about it too.
-    wordy = given.abstained or question.kind == "read"
+    if not given.abstained and question.kind != "read":
+        out = hint.kind == "cut" and stands_in(given, quality.cut_lines)
+        if out or (hint.doubt and any(line.confidence < gate.SURE for line in given.evidence)):
+            return Answer(f"{hint.reason} {hint.action} {could_read(given.text)}", True, hint.kind, given.evidence)
+    # Who got an answer hears that there may be more; where much is missing, also what to do about it.
+    wordy = given.abstained or question.kind == "read" or hint.doubt
     return replace(given, text=f"{given.text} {hint.reason}{f' {hint.action}' if wordy else ''}")
 
 

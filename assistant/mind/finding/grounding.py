@@ -22,6 +22,7 @@ from assistant.sound.speaking.phrases import (
     OTHER_SCRIPT,
     could_read,
     not_found,
+    not_read,
     plain,
     reading,
     sentence,
@@ -121,6 +122,8 @@ def _read(question: Question, page: Page) -> Answer:
     foreign = scripts.foreign(page.text)
     if foreign and not question.asks("english"):
         said = f"{said} {ALSO_OTHER_SCRIPT.format(foreign)}"
+    if page.unread:
+        said = f"{said} {not_read(page.unread_places)}"
     return Answer(said, False, "", tuple(line for rows in clear for row in rows for line in row.lines))
 
 

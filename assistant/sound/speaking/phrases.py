@@ -89,6 +89,15 @@ def reading(blocks: Sequence[str]) -> str:
     )
 
 
+def not_read(places: Sequence[float]) -> str:
+    """That lines were found but not read; `places`: how far down each stands, from 0 at the top to 1. Empty for none."""
+    if not places:
+        return ""
+    parts = ("at the top", "in the middle", "at the bottom")
+    where = " and ".join(dict.fromkeys(parts[min(2, int(3 * place))] for place in sorted(places)))
+    return f"{'One line' if len(places) == 1 else f'{len(places)} lines'} {where} I could not read."
+
+
 def could_read(words: str, most: int = 12) -> str:
     """What can be offered when the answer was not found."""
     parts = words.split()

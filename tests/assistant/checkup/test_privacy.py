@@ -212,7 +212,7 @@ def test_no_library_that_we_load_keeps_a_record_or_sends_one(tmp_path: Path) -> 
     hushed = {"CI", "TF_BUILD", "GITHUB_ACTIONS", "ORT_RUNNING_UNIT_TESTS", "ORT_DISABLE_TELEMETRY"}
     kept = {name: value for name, value in os.environ.items() if name not in hushed and not name.startswith("XDG_")}
     script = (
-        "import assistant.sound.hearing.recogniser, assistant.picture.reader, assistant.sound.speaking.voice;"
+        "import assistant.sound.hearing.recogniser, assistant.picture.reading.reader, assistant.sound.speaking.voice;"
         "import assistant.sound.hearing.wakeword, onnxruntime, time, psutil;"
         "onnxruntime.get_available_providers(); time.sleep(0.5);"
         "assert psutil.Process().net_connections('inet') == []"

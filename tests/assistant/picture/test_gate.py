@@ -183,6 +183,28 @@ def test_cut_text_names_the_side_of_the_camera(side: str, where: str, move: str,
     assert finding.action == f"Move the camera {move}."
 
 
+def test_what_was_read_surely_is_not_refused_for_what_is_cut() -> None:
+    """Most of the print runs out of the picture, and one whole line stands in the middle: the date that is asked for."""
+    pixels, lines = poster()
+    right = lines[0].box.middle[0]
+    part = Photo(np.ascontiguousarray(pixels[:, : round(right)]))
+    cut = [
+        Line(line.text[:7], Box(line.box.left, line.box.top, part.width, line.box.bottom), 0.95, line.height)
+        for line in lines
+    ]
+    whole = Line("BEST BY MAY2027", Box(20, 20, 200, 40), 0.97, 20.0)
+    alone, beside = judge_lines(part, cut), judge_lines(part, [*cut, whole])
+    assert (alone.usable, beside.usable) == (False, True)
+    assert beside.findings[0].doubt
+    assert beside.spoken == "Most of the text is cut off on the right. Move the camera right."
+
+
+def test_a_blurred_picture_in_which_large_words_were_read_is_a_hint() -> None:
+    quality = judge_lines(spoiled("blur 12"), poster()[1][:1])
+    assert quality.usable
+    assert quality.spoken.startswith("The picture is blurred, so I may have missed something. Hold the camera still")
+
+
 def test_a_little_cut_text_is_a_hint() -> None:
     pixels, lines = poster()
     last = lines[-1]

@@ -12,7 +12,7 @@ from assistant.picture.gate import _MOVE
 from assistant.picture.guidance import NOTHING_SECONDS, REPEAT_SECONDS, WAYS, WORDS, Direction, Guide
 from assistant.picture.page import Box
 from assistant.picture.photo import Photo, load_photo
-from assistant.picture.reader import RapidOcrReader
+from assistant.picture.reading.reader import RapidOcrReader
 from models.store import Store
 from tests.paths import SAMPLES
 

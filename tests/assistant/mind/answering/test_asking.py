@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import cv2
 import numpy as np
 import pytest
@@ -137,3 +139,17 @@ def test_what_stands_in_a_cut_line_is_not_trusted() -> None:
     assert given.text.startswith("Some text is cut off on the left. Move the camera left. I can read:")
     elsewhere = ground(understand("What is the phone number?"), read, quality, None)
     assert elsewhere.text == "The phone number is 03-9130 2672. Some text is cut off on the left."
+
+
+def test_where_much_is_missing_only_what_was_read_surely_is_an_answer() -> None:
+    hint = gate.Finding("glare", "Bright light hides a part.", "Tilt it.", refuse=False, doubt=True)
+    quality = gate.Quality((hint,), CLEAR.measures)
+    given = ground(understand("What is the phone number?"), RECEIPT, quality, None)
+    assert (given.abstained, given.text) == (
+        False,
+        "The phone number is 03-9130 2672. Bright light hides a part. Tilt it.",
+    )
+    faint = page(*(replace(each, confidence=0.8) for each in RECEIPT.lines))
+    given = ground(understand("What is the phone number?"), faint, quality, None)
+    assert (given.abstained, given.reason) == (True, "glare")
+    assert given.text == "Bright light hides a part. Tilt it. I can read: 03-9130 2672."

@@ -11,7 +11,7 @@ import pytest
 from assistant.mind.answering.comparison import compare
 from assistant.picture.page import Page
 from assistant.picture.photo import Photo, load_photo
-from assistant.picture.reader import RapidOcrReader
+from assistant.picture.reading.reader import RapidOcrReader
 from models.store import Store
 from tests.assistant.picture.pages import COVER, RECEIPT, line, page, stacked
 from tests.paths import SAMPLES
