@@ -35,6 +35,12 @@ class Box:
         """Centre (x, y) in pixels."""
         return (self.left + self.right) / 2, (self.top + self.bottom) / 2
 
+    def shared(self, other: Box) -> int:
+        """Area, in square pixels, that both cover."""
+        across = min(self.right, other.right) - max(self.left, other.left)
+        down = min(self.bottom, other.bottom) - max(self.top, other.top)
+        return max(0, across) * max(0, down)
+
     @classmethod
     def around(cls, boxes: Sequence[Box]) -> Box:
         """The smallest box that holds all of `boxes` (at least one)."""

@@ -44,8 +44,9 @@ UNCLEAR = 0.3
 """Clarity of a letter below which a picture is tried mirrored; letters read well have 0.45 to 0.5."""
 MIRRORED_TRIED = 6
 """So many of the longest lines are read mirrored to see whether the picture is."""
-LEAST_SHAPE, LEAST_FOUND = 2.5, 0.7
-"""Of what was found and not read, that counts as a line which is so much longer than high, and of such a score at least."""
+LEAST_SHAPE, LEAST_FOUND, COVERED = 2.5, 0.7, 0.3
+"""Of what was found and not read, that counts as a line which is so much longer than high, of such a score at least, and
+of which no line that was read covers more than this share."""
 
 
 class RapidOcrReader:
@@ -184,16 +185,17 @@ def _words(crop: Crop, reading: Reading, on_its_head: bool) -> tuple[Word, ...]:
     return tuple(found)
 
 
-def _unread(seen: Pass, lines: list[Line]) -> list[Box]:
-    """Where print of the page's usual size, or larger, was found but not read."""
+def _unread(seen: Pass, lines: Sequence[Line]) -> list[Box]:
+    """Where print of the page's usual size, or larger, was found but not read, neither as it is nor as parts."""
     if not lines:
         return []
     usual = float(np.median([line.height for line in lines]))
     return [
-        _box(piece.crop.corners)
-        for piece in seen.pieces
+        box
+        for piece, box in ((piece, _box(piece.crop.corners)) for piece in seen.pieces)
         if _line(piece) is None
         and piece.score >= LEAST_FOUND
         and min(piece.crop.across, piece.crop.down) >= 0.5 * usual
         and max(piece.crop.across, piece.crop.down) >= LEAST_SHAPE * min(piece.crop.across, piece.crop.down)
+        and not any(box.shared(line.box) > COVERED * box.width * box.height for line in lines)
     ]
