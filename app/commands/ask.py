@@ -33,7 +33,14 @@ def register(subparsers: Subparsers) -> None:
         "picture model, in profiles that have one. A question may refer to the ones before it. Options that are left out are as "
         "the settings say (assistant settings show).",
     )
-    parser.add_argument("--image", type=Path, required=True, metavar="FILE", help="the picture: JPEG, PNG, WebP or BMP")
+    parser.add_argument(
+        "--image",
+        type=Path,
+        required=True,
+        metavar="FILE",
+        help="the picture: JPEG, PNG, HEIC, AVIF, WebP, TIFF or BMP; or a PDF document",
+    )
+    parser.add_argument("--page", type=int, default=1, metavar="N", help="which page of a PDF document (the first)")
     question = parser.add_mutually_exclusive_group(required=True)
     question.add_argument(
         "--audio",
@@ -125,7 +132,7 @@ def _outcomes(arguments: argparse.Namespace, engines: ProfileEngines, speed: flo
     for target in (arguments.out, arguments.json):
         if target and str(target) != "-":
             _check_target(target)
-    photo = load_photo(arguments.image)
+    photo = load_photo(arguments.image, arguments.page)
     history: list[tuple[str, str]] = []
 
     def told(outcome: Outcome) -> Outcome:

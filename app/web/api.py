@@ -35,6 +35,7 @@ MOST_SPOKEN = 1000
 _T = TypeVar("_T")
 router = APIRouter(prefix="/api", tags=["assistant"])
 Here = Annotated[Session, Depends(current)]
+Page = Annotated[int, Form(ge=1, le=100_000, description="of a PDF document")]
 Speed = Annotated[float, Form(ge=SLOWEST, le=FASTEST, description="of the voice, times the usual")]
 
 
@@ -72,6 +73,8 @@ class Seen(BaseModel):
     usable: bool
     spoken: str = Field(description="what is wrong and what to do; empty when nothing is")
     lines: int = Field(description="lines of text that were read")
+    page: int = Field(description="which page of a document this is; 1 for a picture")
+    pages: int
 
 
 class Aimed(BaseModel):
@@ -112,13 +115,14 @@ async def ask(
     question: Annotated[str | None, Form(max_length=LONGEST_QUESTION)] = None,
     audio: Annotated[UploadFile | None, File(description="the question as a recording")] = None,
     picture: Annotated[UploadFile | None, File(description="left out: the picture that was sent last")] = None,
+    page: Page = 1,
     at: Annotated[int | None, Form(ge=0, le=100_000, description="number of the sentence that is being heard")] = None,
     speed: Speed = 1.0,
     speech: Annotated[bool, Form(description="whether the JSON holds the sound of the answer")] = False,
 ) -> Response:
     """Ask about a picture, in writing or aloud. With `Accept: text/event-stream` the answer comes sentence by sentence."""
     service = _service(request)
-    image = picture_of(await read_small(picture)) if picture else None
+    image = picture_of(await read_small(picture), page) if picture else None
     words = recording_of(await read_small(audio, MOST_AUDIO_BYTES)) if audio else typed(question)
     pieces = service.ask(here, image, words, speed, at)
     if "text/event-stream" in request.headers.get("accept", ""):
@@ -144,9 +148,9 @@ async def _whole(service: Service, pieces: AsyncIterator[Place | Piece], speech:
 
 
 @router.post("/picture")
-async def picture(request: Request, here: Here, picture: UploadFile) -> Seen:
-    """Look at a picture ahead of the question, which is then answered sooner."""
-    pieces = _service(request).look(here, picture_of(await read_small(picture)))
+async def picture(request: Request, here: Here, picture: UploadFile, page: Page = 1) -> Seen:
+    """Look at a picture, or a page of a PDF document, ahead of the question, which is then answered sooner."""
+    pieces = _service(request).look(here, picture_of(await read_small(picture), page))
     return await _while_wanted(request, _seen(pieces))
 
 
@@ -156,7 +160,13 @@ async def _seen(pieces: AsyncIterator[Place | Exchange]) -> Seen:
             spoken = "" if not seen.quality.findings else seen.quality.spoken
             lines = len(seen.page.lines) if seen.page else 0
             return Seen(
-                width=seen.photo.width, height=seen.photo.height, usable=seen.quality.usable, spoken=spoken, lines=lines
+                width=seen.photo.width,
+                height=seen.photo.height,
+                usable=seen.quality.usable,
+                spoken=spoken,
+                lines=lines,
+                page=seen.photo.page,
+                pages=seen.photo.pages,
             )
     raise EngineError("the picture was forgotten while it was looked at: send it again", "Take the picture again.")
 

@@ -12,7 +12,7 @@ from typing import TypeVar
 
 from assistant.picture import gate
 from assistant.picture.measures import Measures
-from assistant.picture.page import Page
+from assistant.picture.page import Page, arrange
 from assistant.picture.photo import Photo, brighten
 from assistant.picture.readers import Readers
 
@@ -55,11 +55,17 @@ def look(photo: Photo, engines: Readers) -> Seen:
     quality = watch.time("gate", lambda: gate.judge(photo))
     if any(finding.kind in gate.NOTHING_TO_SEE for finding in quality.findings):
         return Seen(photo, quality, None, watch.timings_ms)
-    page = watch.time("read", lambda: engines.reader.read(brighten(photo)))
+    page = watch.time("read", lambda: _read(photo, engines))
     if page.mirrored:
         photo = photo.mirrored()
     again = watch.time("gate_text", lambda: _judge_read(photo, page, quality.measures, engines))
     return Seen(photo, again, page, watch.timings_ms)
+
+
+def _read(photo: Photo, engines: Readers) -> Page:
+    if photo.lines:
+        return arrange(photo.lines, photo.width, photo.height)
+    return engines.reader.read(brighten(photo))
 
 
 def _judge_read(photo: Photo, page: Page, seen: Measures, engines: Readers) -> gate.Quality:

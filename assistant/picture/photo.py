@@ -8,17 +8,20 @@ from __future__ import annotations
 
 import errno
 import warnings
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from io import BytesIO
 from pathlib import Path
 from typing import BinaryIO
 
 import cv2
 import numpy as np
+import pi_heif
 from numpy.typing import NDArray
 from PIL import Image, ImageOps, UnidentifiedImageError
 
 from assistant.errors import PictureError
+from assistant.picture import paper
+from assistant.picture.page import Box, Line
 
 MOST_PIXELS = 64_000_000
 """A picture with more is refused from its header, before anything is decoded: 64 megapixels are 256 MB while decoding,
@@ -32,8 +35,15 @@ DIM_WHITE = 110.0
 """Grey level of the brightest parts below which a picture is dim: the usable evaluation pictures have 137 and more, the
 same in a tenth of the light 99 and less."""
 
-FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "GIF")
+FORMATS = ("JPEG", "PNG", "WEBP", "HEIF", "AVIF", "TIFF", "BMP", "GIF")
 """What is opened, by Pillow's names; anything else is refused."""
+_SHOTS = ("MPO", "HEIF", "TIFF")
+"""Formats in which several images are no animation: of the same shot (a depth view), or the pages of a scan. The first, or
+the one that the file calls its primary, is the picture."""
+_STILLS, _SEQUENCES = (b"heic", b"heix", b"mif1", b"avif"), (b"msf1", b"hevc", b"hevx")
+"""Brands of HEIF files that hold pictures, and that hold a film."""
+
+MOST_PDF_BYTES = 100_000_000
 
 _SAVE_AS = "Save it as JPEG, PNG or WebP."
 
@@ -44,6 +54,11 @@ class Photo:
 
     pixels: NDArray[np.uint8]
     """`[height, width, 3]`, red green blue, contiguous."""
+    lines: tuple[Line, ...] = ()
+    """What the document itself says stands here, where it does: nothing is left to read."""
+    page: int = 1
+    pages: int = 1
+    """Which page of how many this is."""
 
     @property
     def width(self) -> int:
@@ -55,11 +70,11 @@ class Photo:
 
     def mirrored(self) -> Photo:
         """With left and right exchanged."""
-        return Photo(np.ascontiguousarray(self.pixels[:, ::-1]))
+        return replace(self, pixels=np.ascontiguousarray(self.pixels[:, ::-1]), lines=())
 
 
-def load_photo(path: Path) -> Photo:
-    """Open one still picture: upright, 8-bit RGB, its longest side at most `LONGEST_SIDE`.
+def load_photo(path: Path, page: int = 1) -> Photo:
+    """Open one still picture, or `page` of a PDF document: upright, 8-bit RGB, its longest side at most `LONGEST_SIDE`.
 
     Grey, palette, CMYK, 16-bit and transparent (laid on white) pictures are accepted. Raises `PictureError` for a file
     that cannot be opened, is no picture, is damaged, has several frames, or has more than `MOST_PIXELS`; memory stays
@@ -67,20 +82,20 @@ def load_photo(path: Path) -> Photo:
     """
     try:
         with path.open("rb") as file:
-            return _read(file, str(path))
+            return _read(file, str(path), page)
     except OSError as error:
         raise _unopened(str(path), error) from error
 
 
-def photo_of(data: bytes, name: str = "the picture") -> Photo:
+def photo_of(data: bytes, name: str = "the picture", page: int = 1) -> Photo:
     """The picture in `data`, a file's content that never was on the disk; as `load_photo`. `name` is for the error's words."""
     try:
-        return _read(BytesIO(data), name)
+        return _read(BytesIO(data), name, page)
     except OSError as error:  # from a decoder
         raise _damaged(name, error) from error
 
 
-def _read(file: BinaryIO, name: str) -> Photo:
+def _read(file: BinaryIO, name: str, page: int) -> Photo:
     head = file.read(512)
     if not head:
         raise PictureError(
@@ -88,16 +103,28 @@ def _read(file: BinaryIO, name: str) -> Photo:
             "The picture file is empty. Take the picture again.",
         )
     file.seek(0)
+    if head.startswith(b"%PDF-"):
+        return _paper(file.read(MOST_PDF_BYTES + 1), name, page)
+    if page != 1:
+        raise PictureError(
+            f"{name}: a picture, which has no page {page}. Leave the page out.",
+            "That is a single picture, without pages.",
+        )
+    if head[4:8] == b"ftyp" and head[8:12] in _SEQUENCES:
+        raise _animation(name)
     try:
         with warnings.catch_warnings():
             # Our own limit is stricter than Pillow's warning; odd metadata is no reason to bother anybody.
             warnings.simplefilter("ignore")
             Image.init()  # registers every format: `formats` may name only registered ones
+            pi_heif.register_heif_opener(thumbnails=False)
             with Image.open(file, formats=FORMATS) as image:
                 _refuse_from_header(name, image)
                 return Photo(_upright_rgb(image))
     except UnidentifiedImageError as error:
-        raise _no_picture(name, head) from error
+        raise (
+            _damaged(name, "nothing in it can be opened") if head[8:12] in _STILLS else _no_picture(name, head)
+        ) from error
     except Image.DecompressionBombError as error:
         raise _too_large(name, "far too many pixels") from error
     except (SyntaxError, ValueError) as error:  # how Pillow's plug-ins report a damaged file
@@ -108,12 +135,8 @@ def _refuse_from_header(name: str, image: Image.Image) -> None:
     width, height = image.size
     if width * height > MOST_PIXELS:
         raise _too_large(name, f"{width} x {height} pixels")
-    # Some phones write a .jpg of several frames (MPO): the same shot for a depth view, and the first is the photograph.
-    if getattr(image, "is_animated", False) and image.format != "MPO":
-        raise PictureError(
-            f"{name}: an animation, not one picture. Save one of its frames as JPEG or PNG.",
-            "That file is an animation, not one picture. Save one of its frames as a picture.",
-        )
+    if getattr(image, "is_animated", False) and image.format not in _SHOTS:
+        raise _animation(name)
 
 
 def _upright_rgb(image: Image.Image) -> NDArray[np.uint8]:
@@ -142,21 +165,63 @@ def _eight_bits(image: Image.Image) -> Image.Image:
     return grey
 
 
+def _animation(name: str) -> PictureError:
+    return PictureError(
+        f"{name}: an animation, not one picture. Save one of its frames as JPEG or PNG.",
+        "That file is an animation, not one picture. Save one of its frames as a picture.",
+    )
+
+
 def _no_picture(name: str, head: bytes) -> PictureError:
     """The refusal of a file that is none of `FORMATS`, naming what it is where its first bytes say so."""
     kind = "not a picture this assistant can open"
     if head[4:8] == b"ftyp":
-        brand = head[8:12]
-        kind = (
-            "a video"
-            if brand in (b"isom", b"mp41", b"mp42", b"qt  ")
-            else "a HEIC picture, which cannot be opened here"
-        )
-    elif head.startswith(b"%PDF"):
-        kind = "a PDF document, not a picture"
+        kind = "a video"
     elif b"<svg" in head.lower():
         kind = "an SVG drawing, not a picture"
     return PictureError(f"{name}: {kind}. {_SAVE_AS}", f"That file is {kind}. {_SAVE_AS}")
+
+
+def _paper(data: bytes, name: str, page: int) -> Photo:
+    """A page of a PDF document; opened in a process of its own (`paper.py`), which may not take what it wants."""
+    if len(data) > MOST_PDF_BYTES:
+        raise PictureError(
+            f"{name}: a PDF document of more than {MOST_PDF_BYTES // 1_000_000} MB. Save the page you need by itself.",
+            "That document is too large. Save the page you need by itself.",
+        )
+    found = paper.page_of(data, page, LONGEST_SIDE)
+    if isinstance(found, paper.Refusal):
+        printed, spoken = _REFUSED[found.reason]
+        raise PictureError(
+            f"{name}: {printed.format(page=page, pages=found.pages)}", spoken.format(page=page, pages=found.pages)
+        )
+    pixels = np.frombuffer(found.rgb, np.uint8).reshape(found.height, found.width, 3)
+    lines = tuple(
+        Line(text, Box(left, top, right, bottom), 1.0, float(bottom - top))
+        for text, left, top, right, bottom in found.lines
+    )
+    return Photo(pixels, lines, page, found.pages)
+
+
+_REFUSED = {
+    "locked": (
+        "a PDF document with a password. Save it without one.",
+        "That document is locked with a password. Save it without one.",
+    ),
+    "damaged": (
+        "the PDF document is damaged or incomplete. Copy or save it again.",
+        "That document is damaged or incomplete. Copy it again.",
+    ),
+    "no such page": (
+        "there is no page {page}; the document has {pages}. Name another.",
+        "There is no page {page}. The document has {pages}.",
+    ),
+    "too long": (
+        "the page takes too much time or memory to draw. Save it as a picture.",
+        "That page is too complicated for me. Save it as a picture.",
+    ),
+}
+"""In print and aloud."""
 
 
 def _too_large(name: str, size: str) -> PictureError:
@@ -167,7 +232,7 @@ def _too_large(name: str, size: str) -> PictureError:
     )
 
 
-def _damaged(name: str, error: Exception) -> PictureError:
+def _damaged(name: str, error: Exception | str) -> PictureError:
     return PictureError(
         f"{name}: the picture is damaged or incomplete ({error}). Copy or take it again.",
         "The picture file is damaged or incomplete. Take the picture again.",

@@ -3,7 +3,7 @@
 import { alarm, announce, calm, element, show, tell } from "./announce.js";
 import { Camera } from "./camera.js";
 import * as conversation from "./conversation.js";
-import { Picture, lines, receive } from "./picture.js";
+import { Picture, found, receive } from "./picture.js";
 import { FASTEST, SLOWEST, aloud, connect, preferences, set } from "./preferences.js";
 import { Recorder } from "./recorder.js";
 import * as server from "./server.js";
@@ -268,15 +268,21 @@ const camera = new Camera($("video"), {
   },
 });
 
-async function take(blob, name, quiet = false) {
+async function take(blob, name, quiet = false, page = 1) {
   calm();
   if (camera.on) stopCamera();
   try {
-    const seen = await picture.take(blob, name);
-    if (seen && (seen.spoken || !quiet)) remark(seen.spoken || `Picture ready, ${lines(seen.lines)}`);
+    const seen = await picture.take(blob, name, page);
+    if (seen && (seen.spoken || !quiet)) remark(seen.spoken || seen.pages > 1 ? found(seen) : `Picture ready, ${found(seen)}`);
   } catch (error) {
     trouble(error);
   }
+}
+
+async function turnPage(by) {
+  const { blob, name, page } = picture.shown;
+  await take(blob, name, false, page + by);
+  if (document.activeElement === document.body) $("question").focus(); // the button went with the last page
 }
 
 async function startCamera() {
@@ -383,6 +389,8 @@ $("file").addEventListener("change", () => {
   if (file) take(file, file.name);
 });
 receive((file) => take(file, file.name || "Picture"));
+press("page-before", () => turnPage(-1));
+press("page-after", () => turnPage(1));
 
 $("form").addEventListener("submit", (event) => {
   event.preventDefault();

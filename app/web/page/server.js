@@ -24,8 +24,8 @@ export async function ask(fields, on, signal) {
 }
 
 /** {width, height, usable, spoken, lines} of the picture that the next questions are about. */
-export async function picture(blob, signal) {
-  return json(await post("/api/picture", form({ picture: blob }), {}, signal));
+export async function picture(blob, signal, page = 1) {
+  return json(await post("/api/picture", form({ picture: blob, page }), {}, signal));
 }
 
 /** {kind, words, capture} for a frame of the camera. */

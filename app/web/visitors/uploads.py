@@ -35,9 +35,9 @@ async def read_small(upload: UploadFile, most: int = MOST_BYTES) -> bytes:
     return data
 
 
-def picture_of(data: bytes) -> Callable[[], Photo]:
-    """Decodes the picture; as `photo_of`."""
-    return lambda: photo_of(data)
+def picture_of(data: bytes, page: int = 1) -> Callable[[], Photo]:
+    """Decodes the picture, or draws that page of a document; as `photo_of`."""
+    return lambda: photo_of(data, page=page)
 
 
 def recording_of(data: bytes) -> Callable[[], Sound]:

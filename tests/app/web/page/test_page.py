@@ -9,6 +9,7 @@ import pytest
 from playwright.sync_api import Browser, Route
 
 from tests.app.web.browser import QUESTION_MS, SIGN, BusyService, Visit, visiting, wait_for
+from tests.assistant.picture.test_phone_files import document
 
 ANSWER = "NOTICE DOUBLE PARKING PROHIBITED AT ALL TIMES."
 FOCUSED = "document.activeElement.id || document.activeElement.textContent.trim()"
@@ -85,6 +86,22 @@ def test_a_typed_question_is_answered_by_one_announcement_and_no_sound(visit: Vi
     visit.settled(1)
     assert visit.announced == [("status", ANSWER)]
     assert visit.heard == 0
+
+
+def test_a_document_is_read_page_by_page(visit: Visit, tmp_path: Path) -> None:
+    path = document(tmp_path / "letter.pdf", "The meeting is on Monday.|Bring your own cup.", "Parking costs 4 pounds.")
+    visit.choose(path)
+    before, after = (visit.page.get_by_role("button", name=name) for name in ("Page before", "Next page"))
+    assert visit.announced == [("status", "Page 1 of 2, 2 lines of text.")]
+    assert (before.is_disabled(), after.is_disabled()) == (True, False)
+    after.click()
+    wait_for(lambda: visit.announced[1:] == [("status", "Page 2 of 2, one line of text.")])
+    assert (before.is_disabled(), after.is_disabled()) == (False, True)
+    visit.ask("What does it say?")
+    visit.settled(1)
+    assert visit.announced[2:] == [("status", "Parking costs 4 pounds.")]
+    visit.choose(SIGN)
+    assert not before.is_visible()
 
 
 def test_a_spoken_question_is_answered_aloud_and_announced_in_a_word(visit: Visit) -> None:
