@@ -44,8 +44,16 @@ class Piece:
         return self.turned.confidence - self.reading.confidence if self.turned else -1.0
 
     @property
+    def telling(self) -> bool:
+        """Whether the turned reading holds enough letters that look different upside down."""
+        text = self.turned.text if self.turned else ""
+        return sum(letter.isalnum() and letter not in _SYMMETRIC for letter in text) >= UPSIDE_DOWN_LETTERS
+
+    @property
     def best(self) -> Reading:
-        return self.turned if self.turned and self.gain > BETTER_TURNED else self.reading
+        """The surer reading; "43" and the like do not say which way up they stand."""
+        turned = self.turned if self.gain > BETTER_TURNED and (self.crop.tall or self.telling) else None
+        return turned or self.reading
 
     @property
     def direction(self) -> int:
@@ -60,11 +68,7 @@ class Piece:
         turned = self.turned
         if self.crop.tall or turned is None:
             return self.best is turned
-        return (
-            turned.confidence >= UPSIDE_DOWN_SURE
-            and self.gain >= UPSIDE_DOWN_BETTER
-            and sum(letter.isalnum() and letter not in _SYMMETRIC for letter in turned.text) >= UPSIDE_DOWN_LETTERS
-        )
+        return turned.confidence >= UPSIDE_DOWN_SURE and self.gain >= UPSIDE_DOWN_BETTER and self.telling
 
     @property
     def said(self) -> Reading:

@@ -82,6 +82,13 @@ def test_a_tilt_loses_nothing(reader: RapidOcrReader, degrees: float) -> None:
     assert page.turned == 0
 
 
+@pytest.mark.parametrize("text", ["43", "18", "96", "EXIT 4"])
+def test_a_picture_of_a_few_figures_is_not_turned(text: str, reader: RapidOcrReader) -> None:
+    for degrees in (-3, 0, 3):
+        page = reader.read(tilted(drawn(text, size=150), degrees))
+        assert (page.text, page.turned) == (text, 0)
+
+
 def test_a_line_on_its_head_among_upright_ones_is_read(reader: RapidOcrReader) -> None:
     texts = ("Keep this side up", "Handle with great care", "Fragile glass inside", "Made in Portugal")
     page = reader.read(drawn(*texts, upside_down=(2,)))
