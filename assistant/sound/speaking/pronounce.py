@@ -17,12 +17,15 @@ __all__ = ["as_spoken", "digit_by_digit"]
 _RULES: list[figures.Rule] = [
     (re.compile(r"[^\S\n]+"), " "),
     *codes.ADDRESSES,
+    (re.compile(r"[☑☒✓✔]|\[[xX✓]\]"), " ticked: "),
+    (re.compile(r"☐|\[ ?\]"), " not ticked: "),
     # piper would take [[...]] for phonemes; the other marks would be named aloud.
     (re.compile(r"[\[\]{}|•·*_^\\]+"), " "),
     # An option of a command, which somebody may have to type.
     (re.compile(r"(?<!\S)--(?=[a-z])"), "dash dash "),
     *codes.LABELLED,
     *days.RULES,
+    *figures.THOUSANDS,
     *measures.FRACTIONS,
     *measures.PER,
     *money.RULES,

@@ -29,9 +29,12 @@ from piper import PiperConfig, PiperVoice, SynthesisConfig
 from assistant.errors import EngineError
 from assistant.settings.preferences import FASTEST, SLOWEST
 from assistant.sound.samples import Sound, quicker
+from assistant.sound.speaking.written.words import without_inner_dots
 
 FIRST_WORDS = 12
 """A longer first sentence is cut at a pause, because nothing is heard before its first piece is made."""
+_INNER_DOT = "\ue000"
+"""Stands for a dot that ends no sentence, while a text is cut; no text has it, for it is not printable."""
 MOST_WORDS = 40
 """Any longer run of words is cut: a page without a full stop must not take a minute and a gigabyte."""
 
@@ -155,7 +158,9 @@ def pieces(text: str) -> list[str]:
     """`text` cut where one breathes: at the end of a sentence or line, and inside a sentence too long to wait for."""
     # Some voices stop at a zero byte or choke on half a surrogate, and pictures yield the oddest characters.
     text = "".join(letter if letter.isprintable() or letter.isspace() else " " for letter in text)
-    sentences = [part.strip() for part in re.split(r"(?<=[.!?…])[\"'”’)]*\s+|\n+", text)]
+    text = without_inner_dots(text, _INNER_DOT)
+    parts = re.split(r"(?<=[.!?…])[\"'”’)]*\s+(?![a-z\s])|\n+", text)
+    sentences = [part.replace(_INNER_DOT, ".").strip() for part in parts]
     spoken = [sentence for sentence in sentences if re.search(r"\w", sentence)]
     cut: list[str] = []
     for sentence in spoken:

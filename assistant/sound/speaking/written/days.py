@@ -23,10 +23,8 @@ def _printed(names: tuple[str, ...], *others: str) -> str:
     return "|".join([*every, *(name.upper() for name in every)])
 
 
-_SMALL = "jan|feb|apr|jun|jul|aug|sept|sep|oct|nov|dec"
-
-
-_MONTH = f"(?:{_printed(MONTHS, 'Sept')}|{_SMALL})"
+# In small letters only those that are no words.
+_MONTH = f"(?:{_printed(MONTHS, 'Sept')}|jan|feb|apr|jun|jul|aug|sept|sep|oct|nov|dec)"
 _DAY = rf"(?:{_printed(_DAYS, 'Tues', 'Thur', 'Thurs', 'Weds')})"
 _YEAR = r"(?:19|20)\d\d"
 _GAP = r"[ .,/'’-]{0,2}"
@@ -36,7 +34,7 @@ _CLOCK = r"(?:[01]?\d|2[0-4])"
 _HALF = r"[ap]\.?m\b\.?|[AP]\.?M\b\.?"
 _LABEL = (
     r"(?:exp(?:iry|ires?|iration)?(?: date)?|bbe?|best (?:before|by)(?: end)?|use[ -]by|sell[ -]by|valid(?: thru| until)?|"
-    r"until|thru|mfg|mfd|prod|pkd)[.:]{0,2} ?"
+    r"mfg|mfd|pkd)[.:]{0,2} ?"
 )
 
 
@@ -165,8 +163,13 @@ RULES: list[Rule] = [
     (re.compile(rf"(?i:\b({_LABEL}))(\d\d?)[/.-](\d\d)(?![\w/-]|[.,]\d)"), _month_short),
     (re.compile(rf"{_NOT_IN_CODE}(0[1-9])/(\d\d)(?![\w/-]|[.,]\d)"), _month_short),
     (re.compile(rf"\b{_DAY}\b\.?(?:(?:{DASH}| ?[/,&+] ?| and | to ){_DAY}\b)+"), _days),
-    (re.compile(rf"\b{_DAY}\b\.?(?=,? ?\d|:| closed| CLOSED| Closed| & [A-Z])|\b(?:Tue|Tues|Thu|Thur|Thurs|Weds|Fri)\b\.?(?!-)"
-                rf"|(?<=losed ){_DAY}\b|(?<=LOSED ){_DAY}\b"), _days),
+    (
+        re.compile(
+            rf"(?<![Tt]he )\b{_DAY}\b\.?(?=,? ?(?:\d|{_MONTH}\b)|:| (?i:closed)| & [A-Z])"
+            rf"|\b(?:Tue|Tues|Thu|Thur|Thurs|Weds|Fri)\b\.?(?!-)|(?<=losed ){_DAY}\b|(?<=LOSED ){_DAY}\b"
+        ),
+        _days,
+    ),
     (re.compile(rf"(?<=day )(\d\d?){DASH}(\d\d?)\b(?![\d/-]|[.:]\d)"), r"\1 to \2"),
     (re.compile(r"\b24 ?/ ?7\b(?!/)"), "24 7"),
     (re.compile(rf"{_NOT_IN_CODE}({_CLOCK})[hH]([0-5]\d)\b"), r"\1:\2"),

@@ -99,10 +99,12 @@ def ranges(units: str) -> Rule:
     )
 
 
-RULES: list[Rule] = [
+THOUSANDS: list[Rule] = [
     # 1 234 567, 12 000: with gaps between thousands as many countries print them.
-    (re.compile(r"(?<![\d.,/:-])(?<!\d )\d{1,2}(?: \d{3}){2,}\b(?![ ,.]?\d)"), _thousands),
-    (re.compile(r"(?<![\d.,/:-])(?<!\d )[1-9]\d{0,2}(?: 000)+\b(?![ ,.]?\d)"), _thousands),
+    (re.compile(r"(?<![\d.,/:-])(?<!\d )\d{1,2}(?: \d{3}){2,5}\b(?![ ,.]?\d)"), _thousands),
+    (re.compile(r"(?<![\d.,/:-])(?<!\d )[1-9]\d{0,2}(?: 000){1,4}\b(?![ ,.]?\d)"), _thousands),
+]
+RULES: list[Rule] = [
     # 0,5 and 3,5 %
     (re.compile(r"(?<![\w.,:/-])(\d+),(\d+)(?=\s?[%‰])|(?<![\w.,:/-])(0),(\d+)\b(?![.,]\d)"), _decimal),
     (re.compile(rf"{ALONE}(?=1:|\d+:1\b|16:9)(\d+):(\d{{1,3}}(?:[ ,]?\d{{3}})*)(?![\d:]|[.,]\d)"), _ratio),

@@ -27,10 +27,27 @@ _NAMES = {
     "° C": "degree Celsius", "ºC": "degree Celsius", "℃": "degree Celsius", "°F": "degree Fahrenheit",
     "° F": "degree Fahrenheit", "ºF": "degree Fahrenheit", "℉": "degree Fahrenheit", "°": "degree",
 }  # fmt: skip
-for _name in ("mg", "mcg", "kg", "ml", "cl", "mm", "cm", "km", "kJ", "kcal", "oz", "fl oz", "lb", "lbs", "tsp", "tbsp", "mins"):
-    _NAMES[_name.upper()] = _NAMES[_name]
+_IN_CAPITALS = (
+    "mg",
+    "mcg",
+    "kg",
+    "ml",
+    "cl",
+    "mm",
+    "cm",
+    "km",
+    "kJ",
+    "kcal",
+    "oz",
+    "fl oz",
+    "lb",
+    "lbs",
+    "tsp",
+    "tbsp",
+)
+_NAMES |= {printed.upper(): _NAMES[printed] for printed in _IN_CAPITALS}
 _NAMES |= {"mL": "millilitre", "cL": "centilitre", "dL": "decilitre", "Kg": "kilogram", "Kcal": "kilocalorie"}
-_NAMES |= {"KJ": "kilojoule", "Tbsp": "tablespoon", "Tsp": "teaspoon", "Hrs": "hour", "Mins": "minute"}
+_NAMES |= {"Tbsp": "tablespoon", "Tsp": "teaspoon", "Hrs": "hour", "Mins": "minute", "MINS": "minute"}
 _SAME = {"hertz", "kilohertz", "megahertz", "gigahertz"}
 
 
@@ -44,10 +61,13 @@ def _plural(name: str) -> str:
 
 
 UNITS = {printed: (name, _plural(name)) for printed, name in _NAMES.items()}
+_MARKS = {'"': ("inch", "inches"), "″": ("inch", "inches")}
 UNIT = any_of(UNITS)
 _LENGTHS = any_of(["mm", "cm", "m", "km", "MM", "CM", "ft", "in", "px", "m²"])
 
-_SPANS = "hour|day|week|month|year|night|minute|min|second|person|adult|child|kilo|litre|liter|pound|head|item|piece|unit"
+_SPANS = (
+    "hour|day|week|month|year|night|minute|min|second|person|adult|child|kilo|litre|liter|pound|head|item|piece|unit"
+)
 _AFTER_SLASH = {"h": "hour", "hr": "hour", "yr": "year", "mo": "month", "pp": "person", "s": "second", "d": "day",
                 "ea": "each"}  # fmt: skip
 _SAID_TWICE = [{"kj", "kcal"}, {"g", "oz"}, {"kg", "lb"}, {"kg", "lbs"}, {"ml", "fl oz"}, {"cm", "in"}, {"km", "mi"},
@@ -57,7 +77,9 @@ _MONTH_BEFORE = "".join(
     f"(?<!{month} )"
     for month in "January February March April May June July August September October November December".split()
 )
-_COUNTED = r"(?:cup|tablet|pill|capsule|teaspoon|tablespoon|pint|mile|dozen|glass|tin|can|packet|sachet|inch|pound|litre)s?"
+_COUNTED = (
+    r"(?:cup|tablet|pill|capsule|teaspoon|tablespoon|pint|mile|dozen|glass|tin|can|packet|sachet|inch|pound|litre)s?"
+)
 
 
 def _unit(match: re.Match[str]) -> str:
@@ -68,7 +90,7 @@ def _unit(match: re.Match[str]) -> str:
 
 def _per(match: re.Match[str]) -> str:
     over, number, unit = match["over"], match["number"] or "", match["unit"]
-    if any({over.strip().lower(), unit.lower()} == pair for pair in _SAID_TWICE) and not re.fullmatch(r"100? ?", number):
+    if {over.lower(), unit.lower()} in _SAID_TWICE and number.strip() not in ("1", "100"):
         return f"{over}, {number}{unit}"
     if number:
         return f"{over} per {number}{unit}"
@@ -82,12 +104,10 @@ def _fraction(match: re.Match[str]) -> str:
     whole, unit = match["whole"], match["unit"]
     if part is None:
         return match[0]
-    one, many = UNITS.get(unit, (unit, unit)) if unit else ("", "")
+    one, many = (UNITS | _MARKS).get(unit, (unit, unit)) if unit else ("", "")
     if whole:
-        said = f"{whole} and a {part}" if upper == 1 else f"{whole} and {part}"
-        return (f"{said} {many}" if unit else said).replace(" 1 ", " ").replace("and a 1 ", "and a ")
-    if re.search(r"\b(?:page|sheet|part|box|step|slide|photo) $", match.string[: match.start()], re.IGNORECASE):
-        return f"{upper} of {lower}"
+        said = f"{whole} and {part if upper > 1 else 'a ' + part.removeprefix('1 ')}"
+        return f"{said} {many}" if unit else said
     if not unit:
         return part
     article = "an" if one[0] in "aeiou" or one.startswith("hour") else "a"
@@ -96,7 +116,7 @@ def _fraction(match: re.Match[str]) -> str:
 
 def _inches(match: re.Match[str]) -> str:
     """After a figure the mark means inches, unless it closes a quotation."""
-    if match.string[: match.start()].count('"') % 2:
+    if re.sub(r'\d ?"', "", match.string[: match.start()]).count('"') % 2:
         return match[0]
     return f"{match[1]} {counted(match[1], 'inch', 'inches')}"
 
@@ -108,14 +128,16 @@ def _times(match: re.Match[str]) -> str:
     return re.sub(r"\s?[x×X]\s?", " by " if by else " times ", match[0])
 
 
-_IN_A_SENTENCE = r"(?= (?!(?:and|or|at|on|from|to|in|by|until|is|was|of)\b)[a-z])"
+_IN_A_SENTENCE = r"(?= (?!(?:and|or|at|on|from|to|in|by|until|is|was)\b)[a-z])"
 
 FRACTIONS: list[Rule] = [
+    (re.compile(r"(?i:\b(page|sheet|part|box|step|slide)) (\d+)/(\d+)(?![\w/])"), r"\1 \2 of \3"),
     (
         re.compile(
             rf"(?<![\w.,/-])(?:(?P<whole>\d+)[ -]?)?(?:(?P<sign>[{''.join(VULGAR)}])"
-            rf"|(?<!\d)(?P<upper>\d\d?)[/⁄](?P<lower>\d\d?)(?![\w/⁄]|[.,-]\d)(?(whole)|(?={_IN_A_SENTENCE}| (?:{UNIT}|CUP)\b)))"
-            rf"(?:[ -]?(?P<unit>{UNIT}|{_COUNTED}|hour)\b(?!\w))?"
+            r"|(?<!\d)(?P<upper>\d\d?)[/⁄](?P<lower>\d\d?)(?![\w/⁄]|[.,-]\d)"
+            rf"(?(whole)|(?={_IN_A_SENTENCE}| (?:{UNIT}|CUP)\b| ?[\"″])))"
+            rf"(?:[ -]?(?P<unit>(?:{UNIT}|{_COUNTED}|hour)(?!\w)|[\"″]))?"
         ),
         _fraction,
     ),
@@ -124,16 +146,16 @@ PER: list[Rule] = [
     (re.compile(rf"(?<=[\d ])(?P<over>{UNIT})\s?/\s?(?P<number>\d+ ?)?(?P<unit>{UNIT}|{_SPANS})(?![\w/])"), _per),
     (
         re.compile(
-            rf"(?P<over>(?<=[\d%€£]))\s?/\s?(?P<number>(?:100 ?|1000 ?)?)(?P<unit>{UNIT}|{_SPANS}|{any_of(_AFTER_SLASH)})(?![\w/])"
+            r"(?P<over>(?<=[\d%€£]))\s?/\s?(?P<number>(?:1000? ?)?)"
+            rf"(?P<unit>{UNIT}|{_SPANS}|{any_of(_AFTER_SLASH)})(?![\w/])"
         ),
         _per,
     ),
 ]
 RULES: list[Rule] = [
+    (re.compile(r"(?<![\w.,/-])(\d{2,3})/(\d{2,3} ?)(?=mmHg)"), r"\1 over \2"),
     (
-        re.compile(
-            rf"(?<![\w.,/-]){NUMBER}(?:\s?(?:{UNIT}))?(?:\s?[x×X]\s?{NUMBER}(?:\s?(?P<last>{UNIT}))?)+(?!\w)"
-        ),
+        re.compile(rf"(?<![\w.,/-]){NUMBER}(?:\s?(?:{UNIT}))?(?:\s?[x×X]\s?{NUMBER}(?:\s?(?P<last>{UNIT}))?)+(?!\w)"),
         _times,
     ),
     (re.compile(r"(?<![\w.,/-])(\d+)\s?[x×](?=\s|$)"), r"\1 times"),
@@ -144,7 +166,9 @@ RULES: list[Rule] = [
     (re.compile(r"(?<![\w.,/:-])(\d{2,} |\d{3,})G\b(?! ?\d)"), lambda match: f"{match[1].strip()} grams"),
     (
         re.compile(
-            rf"{_MONTH_BEFORE}(?<![\w.,/:])(?P<number>{NUMBER}) ?(?P<unit>{UNIT})(?!\w|['’]\w)(?!(?<=[LVWh]) ?\d{{3}})"
+            rf"{_MONTH_BEFORE}(?<![\w.,/:])(?P<number>{NUMBER}) ?(?P<unit>{UNIT})(?!\w|['’]\w)"
+            # "L 26134" is a lot, "E C 1 V, 9 H X" a code.
+            r"(?!(?<=[LVWh]) ?\d(?:\d\d| \d\b)|(?<=\d [A-Z]) [A-Z\d]\b)(?<![A-Z] \d [VWL])"
             # "5 min. walk": the dot would end the sentence.
             r"(?:\.(?= [a-z\d(]))?"
         ),

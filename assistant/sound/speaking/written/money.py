@@ -55,10 +55,14 @@ _SCALES = {"k": "thousand", "K": "thousand", "m": "million", "mn": "million", "M
 
 _BEHIND = set(_CURRENCIES) - {"RM", "R", "R$", "Rs.", "Rs", "Rp", "TRY"}
 """Those that may stand behind their amount. `21.20 RM 5kg` is no price of 21.20."""
-_WHOLE = r"\d{1,3}(?:[.,'’]\d{3})+|\d{1,2}(?:,\d\d)+,\d{3}|\d{1,3}(?: \d{3})+|\d+"
-_AMOUNT = rf"(?P<whole>{_WHOLE})(?:[.,](?P<cents>\d+|[-–—]{{1,2}})|[/:][-–—](?!\w))?(?![.,]?\d)"
+# With gaps between thousands only where no point follows: "200 165.00 €" is two figures, "1 200 €" and "1 200,50 €" one.
+_GAPS = r"(?:\d{1,2}(?: \d{3}){1,4}|\d{3}(?: 000){1,4})(?![\d.])"
+# One point before three digits may be either, as in a litre of petrol at 1.579.
+_POINTS = r"\d{1,3}(?:\.\d{3}){1,6}(?=,\d)|\d{1,3}(?:\.\d{3}){2,6}"
+_WHOLE = rf"\d{{1,3}}(?:[,'’]\d{{3}}){{1,6}}|{_POINTS}|\d{{1,2}}(?:,\d\d){{1,6}},\d{{3}}|{_GAPS}|\d{{1,15}}"
+_AMOUNT = rf"(?P<whole>{_WHOLE})(?:[.,](?P<cents>\d{{1,6}}|[-–—]{{1,2}})|[/:][-–—](?!\w))?(?![.,]?\d)"
 _SCALE = rf"(?:\s?(?P<scale>{any_of(_SCALES)})\b(?!\s?\d))?"
-_ENDS = r"(?!(?<=\d)[^\W\d_]|\s?(?:mg|g|kg|ml|cl|l|oz|lb)\b)"
+_ENDS = r"(?!(?<=\d)[^\W\d_]|\s?(?:mg|g|kg|ml|cl|l|oz|lb|(?:milli|kilo|centi)?(?:gram|litre)s?|ounces?)\b)"
 _SIGN = any_of(_CURRENCIES)
 _NOT_IN_WORD = r"(?<![\w$])"
 
@@ -89,8 +93,7 @@ def _digits(whole: str) -> str:
 
 
 def _price(match: re.Match[str]) -> str:
-    groups = match.groupdict()
-    minus = "minus " if groups.get("minus") or groups.get("minus_to") else ""
+    minus = "minus " if match["minus"] or match.groupdict().get("minus_amount") else ""
     if not match["whole_to"]:
         return minus + _said(match, match["sign"])
     # 5 to 10 pounds, but 5 pounds and 20 pence to 10 pounds
@@ -106,7 +109,7 @@ def _pence(match: re.Match[str]) -> str:
 RULES: list[Rule] = [
     (
         re.compile(
-            rf"{_NOT_IN_WORD}(?:(?<!\d)(?P<minus>[-−]\s?))?(?P<sign>{_SIGN})\s?(?P<minus_to>[-−](?=\d))?{_AMOUNT}{_SCALE}"
+            rf"{_NOT_IN_WORD}(?:(?<!\d)(?P<minus>[-−]\s?))?(?P<sign>{_SIGN})\s?(?P<minus_amount>[-−](?=\d))?{_AMOUNT}{_SCALE}"
             rf"(?:{DASH}(?:(?P=sign)\s?)?{_second(_AMOUNT)}{_second(_SCALE)})?{_ENDS}"
         ),
         _price,

@@ -12,12 +12,16 @@ _BEFORE_A_NAME = {
     "Gov": "Governor", "Maj": "Major", "Sen": "Senator", "Fr": "Father", "St": "Saint", "Mt": "Mount", "Ft": "Fort",
 }  # fmt: skip
 _WITH_A_DOT = {
-    "vs": "versus", "tel": "telephone", "approx": "approximately", "co": "Company", "max": "maximum", "min": "minimum",
-    "dept": "department", "incl": "including", "excl": "excluding", "est": "established", "ref": "reference",
-    "ext": "extension", "qty": "quantity", "apt": "apartment", "bldg": "building", "jr": "junior", "sr": "senior",
-    "inc": "incorporated", "corp": "corporation", "bros": "brothers", "cf": "compare", "temp": "temperature",
-    "wt": "weight", "avg": "average", "misc": "miscellaneous", "govt": "government", "assn": "association",
+    "vs": "versus", "ref": "reference", "tel": "telephone", "approx": "approximately", "min": "minimum", "dept": "department",
+    "incl": "including", "excl": "excluding", "ext": "extension", "qty": "quantity", "bldg": "building", "wt": "weight",
+    "cf": "compare", "avg": "average", "misc": "miscellaneous", "govt": "government", "assn": "association",
 }  # fmt: skip
+_WITHIN_A_SENTENCE = {
+    "max": "maximum", "co": "Company", "est": "established", "apt": "apartment", "jr": "junior",
+    "sr": "senior", "inc": "including", "Inc": "incorporated", "corp": "corporation", "bros": "brothers",
+    "temp": "temperature",
+}  # fmt: skip
+"""A name may follow the others; after these a capital begins a new sentence."""
 _BEFORE_A_FIGURE = {
     "vol": "volume", "pp": "pages", "p": "page", "fig": "figure", "figs": "figures", "ch": "chapter", "sec": "section",
     "art": "article", "pt": "part", "nos": "numbers", "no": "number", "nr": "number", "ca": "about", "c": "about", "ed": "edition",
@@ -35,7 +39,9 @@ _STREETS = {
     "Pl": "Place", "Hwy": "Highway", "Pkwy": "Parkway", "Cres": "Crescent", "Gdns": "Gardens", "Tce": "Terrace",
     "Ter": "Terrace", "Cl": "Close", "Gr": "Grove", "Jln": "Jalan", "St": "Street", "Dr": "Drive",
 }  # fmt: skip
-_STREETS |= {short.upper(): said for short, said in _STREETS.items() if short not in ("Ct", "Pl", "Cl", "Gr", "Av", "Ter")}
+_STREETS |= {
+    short.upper(): said for short, said in _STREETS.items() if short not in ("Ct", "Pl", "Cl", "Gr", "Av", "Ter")
+}
 
 _KINGS = (
     "Louis|Henry|George|Charles|Elizabeth|Edward|William|James|Richard|Philip|Benedict|Pius|Paul|John|Gregory|Leo|Innocent|"
@@ -57,7 +63,9 @@ _VALUES = {"I": 1, "V": 5, "X": 10, "L": 50, "C": 100, "D": 500, "M": 1000}
 def roman(numeral: str) -> int:
     """The value of a well-formed Roman numeral."""
     values = [_VALUES[letter] for letter in numeral]
-    return sum(-value if value < following else value for value, following in zip(values, [*values[1:], 0], strict=True))
+    return sum(
+        -value if value < following else value for value, following in zip(values, [*values[1:], 0], strict=True)
+    )
 
 
 def ordinal(number: int) -> str:
@@ -82,20 +90,49 @@ def _year(match: re.Match[str]) -> str:
 def _street(match: re.Match[str]) -> str:
     """The dot stays where the text ends, and is a pause where it goes on."""
     dot = match["dot"]
-    return _STREETS[match["street"]] + ("," if dot and match.string[match.end() :].strip() else dot)
+    name = match.groupdict().get("name") or ""
+    return name + _STREETS[match["street"]] + ("," if dot and match.string[match.end() :].strip() else dot)
 
 
 def _titled(match: re.Match[str]) -> str:
-    return _BEFORE_A_NAME[match[1].title()] + " "
+    return _BEFORE_A_NAME[(match[1] or match[2]).title()] + " "
 
 
 def _dotted(match: re.Match[str]) -> str:
-    space = " " if match["space"] or match.string[match.end()].isdigit() else ""
-    return (_WITH_A_DOT | _BEFORE_A_FIGURE)[match[1].lower()] + space
+    short = match[1] or match[2] or match[3]
+    names = _WITH_A_DOT | _WITHIN_A_SENTENCE | _BEFORE_A_FIGURE
+    follows = match.string[match.end() : match.end() + 1]
+    return (names.get(short) or names[short.lower()]) + ("" if follows in ",:;" else " ")
+
+
+def _letters(match: re.Match[str]) -> str:
+    """`U.S. army` is no sentence's end."""
+    return re.sub("A (?=[A-Z])", "A, ", " ".join(match[0].replace(".", "")))
+
+
+def _lowered(match: re.Match[str]) -> str:
+    """In capitals altogether, nothing is spelled."""
+    before = re.split(r"[.,:;!?()\n]", match.string[: match.start()])[-1]
+    after = re.split(r"[.,:;!?()\n]", match.string[match.end() :], maxsplit=1)[0]
+    return match[0].lower() if re.search("[a-z]", re.sub(r"\bit\b", "", before + after)) else match[0]
 
 
 def _initial(match: re.Match[str]) -> str:
+    if not _is_initial(match):
+        return match[0]
     return "A, " if match[1] == "A" else f"{match[1]} "
+
+
+def _is_initial(match: re.Match[str]) -> bool:
+    """`Vitamin C. Store dry`: the letter is no name's, and the dot ends the sentence."""
+    return not re.search(rf"\b(?:{_LETTERED}) $", match.string[: match.start()][-20:], re.IGNORECASE)
+
+
+def without_inner_dots(text: str, mark: str) -> str:
+    """`text` with `mark` for each dot of an abbreviation or initial, which ends no sentence."""
+    for pattern in (_TITLE, _DOTTED, _LETTERS):
+        text = pattern.sub(lambda match: match[0].replace(".", mark), text)
+    return _INITIAL.sub(lambda match: match[0].replace(".", mark) if _is_initial(match) else match[0], text)
 
 
 # Words of three letters that the voices spell when they stand in capitals among small letters: "The plate is H O T".
@@ -110,8 +147,32 @@ old out owe owl own pad pan paw pay pea peg pen pet pie pig pin pit pod pop pot 
 red rib rid rig rim rip rob rod rot rub rug rum run rye sad sap sat saw say sea see set sew shy sin sip sit six sky sly
 sob sow soy spa spy sue sum sun tab tan tap tar tax tea tie tin tip toe too top tow toy try tub tug van vet wag war wax
 way web wed wet wig win wit woe won yam yes yet zip zoo
+ada amy ann ben bob dan eva guy ian jim joe jon kay ken kim lee leo liz lou max meg mia ned pam pat ron roy sam ted tim
+tom zoe
 """
 
+_SAINTS = (
+    "Agnes|Aidan|Alban|Alphege|Andrew|Ann|Anthony|Anton|Augustin|Barbara|Barnabas|Bart|Benedict|Bernard|Catherine|Cecil|"
+    "Chad|Christopher|Clair|Clement|Columba|Cuthbert|David|Edmund|Elizabeth|Francis|Gallen|George|Germain|Giles|Helen|"
+    "Helier|Hilda|Ignatius|Ives|James|Joan|John|Joseph|Jude|Kath|Kevin|Kilda|Kitts|Lawrence|Leonard|Louis|Luc|Luke|"
+    "Margaret|Mark|Martin|Mary|Matthew|Michael|Moritz|Mungo|Neots|Nicholas|Nick|Olaf|Oswald|Pancras|Patrick|Paul|Peter|"
+    "Philip|Stephen|Swithin|Teresa|Therese|Thomas|Tropez|Valentin|Vincent|Vitus|Winifred"
+)
+_BEGINNINGS = "The|I|It|He|She|We|They|You|This|That|There|In|If|But|And|At|On|For|What|When|All|No"
+"""A letter with a dot before one of these is no initial: its dot ends a sentence."""
+_LETTERED = (
+    "vitamin|hepatitis|option|plan|section|group|type|class|grade|part|appendix|unit|gate|block|zone|bay|platform|size|cup|"
+    "terminal|hall|building|room|category|of|is|or|and|to|the|answer|level|influenza"
+)
+_TITLE = re.compile(rf"\b({any_of(_BEFORE_A_NAME)})(\b)\. ?(?=[A-Z(&]|and )")
+_DOTTED = re.compile(
+    rf"\b(?:((?i:{any_of(_WITH_A_DOT)}))\.(?: ?(?=\d)|(?= ?[,:;])| (?=[\w(£€$]))"
+    rf"|((?i:{any_of(_WITHIN_A_SENTENCE)}))\.(?: ?(?=\d)|(?=[,:;])| (?=[a-z(£€$]|Ltd|LTD|Inc))"
+    rf"|((?i:{any_of(_BEFORE_A_FIGURE)}))\. ?(?=\d))"
+)
+# A dot after an initial would end the sentence between "J." and "K.".
+_LETTERS = re.compile(r"\b(?![AP]\.M)(?:[A-Z]\.){2,}(?=[-,;:)]|\s+[a-z(\d])")
+_INITIAL = re.compile(rf"\b(?![AP]\. ?M\b)([A-Z])\. ?(?=[A-Z])(?!(?:{_BEGINNINGS})\b)")
 _AFTER_A_NAME = r"(?<=[A-Za-z] )(?<!\b[a-z] )"
 _NO_NAME_FOLLOWS = (
     r"(?=\s*(?:$|\n|[,;:)(–/-]|\d|(?:and|in|at|near|to|is|for|from|station|entrance|car|bus)\b|[A-Z][A-Z]?\b))"
@@ -127,11 +188,10 @@ RULES: list[Rule] = [
         _street,
     ),
     (re.compile(rf"{_AFTER_A_NAME}(?P<street>St|ST|Dr)\b(?P<dot>\.?){_NO_NAME_FOLLOWS}"), _street),
-    (re.compile(rf"\b({any_of(_BEFORE_A_NAME)})\. ?(?=[A-Z(&]|and )"), _titled),
-    (re.compile(r"\b(St|ST|Sgt|Capt|Prof|Ms|MS|Rev|Lt|DR|MR|MRS|Mt) (?=[A-Z])"), _titled),
-    # The dot goes, for it would end the sentence.
-    (re.compile(rf"\b((?i:{any_of(_WITH_A_DOT)}))\.(?P<space> ?)(?=\d|(?<= )[\w(£€$]|(?<!\ )[,:;])"), _dotted),
-    (re.compile(rf"\b((?i:{any_of(_BEFORE_A_FIGURE)}))\.(?P<space> ?)(?=\d)"), _dotted),
+    (re.compile(rf"(?P<name>\b[A-Z][a-z’']+ )(?P<street>St)\b(?P<dot>\.?)(?= [A-Z])(?! (?:{_SAINTS}))"), _street),
+    (_TITLE, _titled),
+    (re.compile(rf"\b(St|Sgt|Capt|Prof|Ms|Rev|Lt|DR|MR|MRS|Mt) (?=[A-Z])|\b(ST) (?=(?:{_SAINTS.upper()}))"), _titled),
+    (_DOTTED, _dotted),
     (re.compile(rf"(?<!\w)({any_of(_ANYWHERE)})(?!\w)\.?(?=[ :]|$)"), lambda match: _ANYWHERE[match[1]]),
     (re.compile(r"(?<=\w )No ?(?=\d)|\b[Nn][°º] ?(?=\d)|№ ?(?=\d)|#\s?(?=\d)"), "number "),
     (re.compile(rf"\b((?:King|Queen|Pope|Tsar|Emperor|Saint) (?:{_KINGS})) ([IVX]|{_NUMERAL})\b"), _king),
@@ -140,10 +200,12 @@ RULES: list[Rule] = [
     (re.compile(rf"\b((?i:{_DIVISIONS})\.? )([IVX])\b(?!['’]| [a-z])"), _numbered),
     (re.compile(rf"\b((?:{_NUMBERED}) )([IV])\b(?!['’]| [a-z])"), _numbered),
     # A dot after an initial would end the sentence between "J." and "K.".
-    (re.compile(r"\b([A-Z])\. ?(?=[A-Z])"), _initial),
-    (re.compile(rf"(?<![\w'’.-])()({_CLEAR})\b(?!['’-]\w| (?:drip|fluid|line|infusion|bag))"), _numbered),
+    (_LETTERS, _letters),
+    (_INITIAL, _initial),
+    (re.compile(r"()\b(I)(?=(?:,| and| &|–|-| or| to) ?I{2,3}\b|(?:,|–|-| to) ?I?V\b)"), _numbered),
+    (re.compile(rf"(?<![\w'’.])()({_CLEAR})\b(?!['’-]\w| (?:drip|fluid|line|infusion|bag))"), _numbered),
     (re.compile(r"\bM{1,2}(?:CM|CD|D?C{0,3})(?:XC|XL|L?X{0,3})(?:IX|IV|V?I{0,3})\b"), _year),
+    (re.compile(rf"\b(?:{'|'.join(_SPELLED_IN_CAPITALS.split()).upper()})\b(?![.'’&]\w)"), _lowered),
     # In a title printed in capitals IT is a word, not an abbreviation.
     (re.compile(r"(?<=[A-Z] )IT\b|\bIT(?= [A-Z]{2})"), "it"),
-    (re.compile(rf"\b(?:{'|'.join(_SPELLED_IN_CAPITALS.split()).upper()})\b(?![.'’&]\w)"), lambda match: match[0].lower()),
 ]

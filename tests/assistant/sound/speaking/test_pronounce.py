@@ -14,7 +14,10 @@ SAID = {
     "$1.01": "1 dollar and 1 cent",
     "£1,234.50": "1234 pounds and 50 pence",
     "US$20": "20 US dollars",
-    "€3.5": "€3.5",  # not a price as prices are printed: left as it is
+    "€3.5": "3.5 euros",
+    "$3.529 a gallon": "3.529 dollars a gallon",
+    "200 165.00 €": "200 165 euros",
+    "21.20 RM 5kg": "21.20 RM 5 kilograms",  # a currency before a weight is not its price
     # numbers that nobody counts with
     "Call 03-8890 5522.": "Call 0 3, 8 8 9 0, 5 5 2 2.",
     "+60 3-8890 5522": "plus 6 0, 3, 8 8 9 0, 5 5 2 2",
@@ -23,9 +26,27 @@ SAID = {
     "ISBN 978-0-14-143951-8": "ISBN 9 7 8, 0, 1 4, 1 4 3 9 5 1, 8",
     "room 007": "room 0 0 7",
     # numbers that stay
-    "2018-12-25": "2018-12-25",
-    "25/12/2018": "25/12/2018",
-    "1939-1945": "1939-1945",
+    "10-5": "10-5",
+    "Card 25.00, VAT 4.17, call 24/7": "Card 25.00, VAT 4.17, call 24 7",
+    "Push.It opens": "Push.It opens",
+    "version 1.2.3": "version 1.2.3",
+    "1.5 L 2024": "1.5 L 2024",
+    # dates: the month only where the order is certain
+    "2018-12-25": "25 December 2018",
+    "25/12/2018": "25 December 2018",
+    "12/25/2018": "December 25, 2018",
+    "11/12/2018": "11, 12, 2018",
+    "31.12.27": "31, 12, 27",
+    "the 4th of March": "the 4th of March",
+    "may 5 people come": "may 5 people come",
+    # no unit without a figure of its own
+    "14-MAY-2027 L 26134": "14 May 2027 L 2 6 1 3 4",
+    "2027 L 26134": "2027 L 2 6 1 3 4",
+    "L 26134": "L 2 6 1 3 4",
+    # ranges, years
+    "1939-1945": "1939 to 1945",
+    "120/80 mmHg": "120 over 80 millimetres of mercury",
+    "Psalm 23:1": "Psalm 23:1",
     "at 12:30": "at 12:30",
     "100 200 300": "100 200 300",
     "0.125": "0.125",
@@ -51,11 +72,27 @@ SAID = {
     "No. I do not": "No. I do not",
     # signs
     "#4": "number 4",
-    "https://www.example.com": "www.example.com",
+    "https://www.example.com": "www dot example dot com",
+    "john_smith@x.com": "john underscore smith at x dot com",
+    "Overtime [x] Yes [ ] No": "Overtime ticked: Yes not ticked: No",
     "one • two | three": "one two three",
     # capitals
     "MOBY DICK": "MOBY DICK",
     "AS I SEE IT": "AS I SEE it",
+    "May contain SOY": "May contain soy",  # the voices would spell it
+    "CONTAINS SOY": "CONTAINS SOY",
+    # Roman numerals, and letters that are none
+    "I, II and III": "1, 2 and 3",
+    "Appendix C": "Appendix C",
+    "John M Harrel": "John M Harrel",
+    "IV drip": "IV drip",
+    "Size XL": "Size XL",
+    # dots that end a sentence, and others
+    "vitamin C. Store dry": "vitamin C. Store dry",
+    "It is by Max. He likes it": "It is by Max. He likes it",
+    "the U.S. army": "the U S army",
+    "Baker St. London": "Baker Street, London",
+    "Visit St. Paul's": "Visit Saint Paul's",
     "the IT department": "the IT department",
 }
 
@@ -82,7 +119,3 @@ def test_digit_by_digit() -> None:
     assert digit_by_digit("123456") == "1 2 3 4 5 6"
     assert digit_by_digit("1234567") == "1 2 3, 4 5 6, 7"
     assert digit_by_digit("12-34") == "1 2, 3 4"
-
-
-def test_a_currency_before_a_weight_is_not_its_price() -> None:
-    assert as_spoken("21.20 RM 5kg") == "21.20 RM 5 kilograms"

@@ -152,3 +152,24 @@ def test_a_long_first_sentence_starts_with_a_short_piece() -> None:
 def test_short_sentences_stay_whole() -> None:
     for text in ("It is 5.", "Yes, it is.", "a" * 500, "word " * FIRST_WORDS):
         assert pieces(text) == [text.strip()]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "See Dr. Smith and Mrs. Jones in room no. 5 at 9 a.m. today, ref. 12.",
+        "Mark Z. Danielewski and J. K. Rowling.",
+        "Heat 5 min. in a 750 ml dish (approx. 3 cm deep), vol. 2, pp. 3-5.",
+    ],
+)
+def test_a_dot_that_ends_no_sentence_is_no_place_to_cut(text: str) -> None:
+    assert pieces(f"Yes. {text} Then go.") == ["Yes.", text, "Then go."]
+
+
+def test_a_letter_may_end_a_sentence() -> None:
+    assert pieces("With vitamin C. Store dry. A cat, by Max. He likes it.") == [
+        "With vitamin C.",
+        "Store dry.",
+        "A cat, by Max.",
+        "He likes it.",
+    ]
