@@ -54,7 +54,8 @@ def _day_month(match: re.Match[str]) -> str:
     ordinal = (match["ordinal"] or "").lower()
     comma = "," if "," in (match["gap"] or "") else ""
     year = f"{comma} {match['year']}" if match["year"] else ""
-    return f"{day}{ordinal}{match['of'] or ''} {month}{year}"
+    first = f"{match['first'].lstrip('0')} to " if match["first"] else ""
+    return f"{first}{day}{ordinal}{match['of'] or ''} {month}{year}"
 
 
 def _month_day(match: re.Match[str]) -> str:
@@ -123,10 +124,10 @@ _ORDINAL = r"(?P<ordinal>st|nd|rd|th|ST|ND|RD|TH)?"
 
 RULES: list[Rule] = [
     (re.compile(rf"\b({_MONTH})\.?{DASH}({_MONTH})\b"), _months),
-    # 14-MAY-2027, 12MAY2027, 12 JUN 27, 21st of Jan 2026, 13 Aug
+    # 14-MAY-2027, 12MAY2027, 12 JUN 27, 21st of Jan 2026, 24-26 Dec
     (
         re.compile(
-            rf"{_NOT_IN_CODE}(?P<day>\d\d?){_ORDINAL}(?P<of> of)?[ ./-]{{0,2}}(?P<month>{_MONTH})(?![A-Za-z])\.?"
+            rf"{_NOT_IN_CODE}(?:(?P<first>\d\d?){DASH})?(?P<day>\d\d?){_ORDINAL}(?P<of> of)?[ ./-]{{0,2}}(?P<month>{_MONTH})(?![A-Za-z])\.?"
             rf"(?:(?P<gap>{_GAP})(?P<year>{_YEAR}|\d\d)(?!\w){_NO_TIME})?"
         ),
         _day_month,

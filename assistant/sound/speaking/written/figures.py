@@ -83,8 +83,10 @@ def _ratio(match: re.Match[str]) -> str:
     if re.search(r"ratio|mix|dilut|scale|parts", before, re.IGNORECASE):
         return f"{match[1]} to {match[2]}"
     # A time, or a verse of the Bible.
-    if re.fullmatch(r"[0-5]\d", match[2]) or re.search(r"\b[A-Z][a-z]+ $", before):
+    if re.fullmatch(r"[0-5]\d", match[2]):
         return match[0]
+    if re.search(r"\b[A-Z][a-z]+ $", before):
+        return f"{match[1]} {match[2]}"
     return f"{match[1]} to {match[2]}"
 
 
@@ -107,7 +109,12 @@ THOUSANDS: list[Rule] = [
 RULES: list[Rule] = [
     # 0,5 and 3,5 %
     (re.compile(r"(?<![\w.,:/-])(\d+),(\d+)(?=\s?[%‰])|(?<![\w.,:/-])(0),(\d+)\b(?![.,]\d)"), _decimal),
-    (re.compile(rf"{ALONE}(?=1:|\d+:1\b|16:9)(\d+):(\d{{1,3}}(?:[ ,]?\d{{3}})*)(?![\d:]|[.,]\d)"), _ratio),
+    (
+        re.compile(
+            rf"{ALONE}(?=1:|\d+:1\b|16:9|(?<=[a-z] )\d+:\d\b)(\d+):(\d{{1,3}}(?:[ ,]?\d{{3}})*)(?![\d:]|[.,]\d)"
+        ),
+        _ratio,
+    ),
     (re.compile(r"<\s?=\s?(?=[\d.$£€-])|≤\s?"), "at most "),
     (re.compile(r">\s?=\s?(?=[\d.$£€-])|≥\s?"), "at least "),
     (re.compile(r"<\s?(?=[\d.$£€-])"), "less than "),

@@ -123,7 +123,7 @@ def _inches(match: re.Match[str]) -> str:
 
 def _times(match: re.Match[str]) -> str:
     """`20 x 30 cm` is 20 by 30, `6 x 330 ml` six times as much."""
-    unit = match["last"] or ""
+    unit = match["last"] or match["first"] or ""
     by = not unit or re.fullmatch(_LENGTHS, unit) or len(re.findall("[x×X]", match[0])) > 1
     return re.sub(r"\s?[x×X]\s?", " by " if by else " times ", match[0])
 
@@ -146,7 +146,7 @@ PER: list[Rule] = [
     (re.compile(rf"(?<=[\d ])(?P<over>{UNIT})\s?/\s?(?P<number>\d+ ?)?(?P<unit>{UNIT}|{_SPANS})(?![\w/])"), _per),
     (
         re.compile(
-            r"(?P<over>(?<=[\d%€£]))\s?/\s?(?P<number>(?:1000? ?)?)"
+            r"(?P<over>(?<=[\d%€£¢])|(?<=\dp))\s?/\s?(?P<number>(?:1000? ?)?)"
             rf"(?P<unit>{UNIT}|{_SPANS}|{any_of(_AFTER_SLASH)})(?![\w/])"
         ),
         _per,
@@ -155,14 +155,21 @@ PER: list[Rule] = [
 RULES: list[Rule] = [
     (re.compile(r"(?<![\w.,/-])(\d{2,3})/(\d{2,3} ?)(?=mmHg)"), r"\1 over \2"),
     (
-        re.compile(rf"(?<![\w.,/-]){NUMBER}(?:\s?(?:{UNIT}))?(?:\s?[x×X]\s?{NUMBER}(?:\s?(?P<last>{UNIT}))?)+(?!\w)"),
+        re.compile(
+            rf"(?<![\w.,/-]){NUMBER}(?:\s?(?P<first>{UNIT}))?(?:\s?[x×X]\s?{NUMBER}(?:\s?(?P<last>{UNIT}))?)+(?!\w)"
+        ),
         _times,
     ),
     (re.compile(r"(?<![\w.,/-])(\d+)\s?[x×](?=\s|$)"), r"\1 times"),
     (re.compile(r"(?:(?<!\w)[x×]|(?<=[a-z] )[x×] )(\d+)\b(?![.,]\d)"), r"times \1"),
     (re.compile(r"(?<![\w.,])(\d+)\s?['′’]\s?(\d+)\s?(?:\"|″|”|'')"), r"\1 feet \2 inches"),
     (re.compile(rf"(?<![\w.,\"])({NUMBER})\s?[\"″](?!\w)"), _inches),
-    (re.compile(rf"(?<![\w.,])({NUMBER}) ?in(?=\s?\)|\.(?: [a-z]|,|$)|\s?[x×] ?\d)"), _inches),
+    (
+        re.compile(
+            rf"(?<![\w.,])({NUMBER}) ?in(?=(?<=ft \d in)\b|(?<=ft \d\d in)\b|\s?\)|\.(?: [a-z]|,|$)|\s?[x×] ?\d)"
+        ),
+        _inches,
+    ),
     (re.compile(r"(?<![\w.,/:-])(\d{2,} |\d{3,})G\b(?! ?\d)"), lambda match: f"{match[1].strip()} grams"),
     (
         re.compile(

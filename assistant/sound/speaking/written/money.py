@@ -63,7 +63,8 @@ _WHOLE = rf"\d{{1,3}}(?:[,'’]\d{{3}}){{1,6}}|{_POINTS}|\d{{1,2}}(?:,\d\d){{1,6
 _AMOUNT = rf"(?P<whole>{_WHOLE})(?:[.,](?P<cents>\d{{1,6}}|[-–—]{{1,2}})|[/:][-–—](?!\w))?(?![.,]?\d)"
 _SCALE = rf"(?:\s?(?P<scale>{any_of(_SCALES)})\b(?!\s?\d))?"
 _ENDS = r"(?!(?<=\d)[^\W\d_]|\s?(?:mg|g|kg|ml|cl|l|oz|lb|(?:milli|kilo|centi)?(?:gram|litre)s?|ounces?)\b)"
-_SIGN = any_of(_CURRENCIES)
+# R22 is a name, R 89.99 a price.
+_SIGN = any_of(set(_CURRENCIES) - {"R"}) + r"|R(?=\s?[\d ,]{1,12}\.\d\d\b)"
 _NOT_IN_WORD = r"(?<![\w$])"
 
 
@@ -122,5 +123,5 @@ RULES: list[Rule] = [
         ),
         _price,
     ),
-    (re.compile(r"(?<![\w.,/:-])(\d+)\s?([¢￠]|(?<=\d)p\b(?!\.m)|(?<=\d\d)c\b)"), _pence),
+    (re.compile(r"(?<![\w.,/:-])(\d+(?:\.\d+)?)\s?([¢￠]|(?<=\d)p\b(?!\.m)|(?<=\d\d)c\b)"), _pence),
 ]

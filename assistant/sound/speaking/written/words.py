@@ -79,7 +79,7 @@ def _king(match: re.Match[str]) -> str:
 
 
 def _numbered(match: re.Match[str]) -> str:
-    return f"{match[1]}{roman(match[2])}"
+    return f"{match[1]}{roman(match[2].upper())}"
 
 
 def _year(match: re.Match[str]) -> str:
@@ -125,6 +125,8 @@ def _initial(match: re.Match[str]) -> str:
 
 def _is_initial(match: re.Match[str]) -> bool:
     """`Vitamin C. Store dry`: the letter is no name's, and the dot ends the sentence."""
+    if re.match(r"[A-Z]\.", match.string[match.end() :]):
+        return True
     return not re.search(rf"\b(?:{_LETTERED}) $", match.string[: match.start()][-20:], re.IGNORECASE)
 
 
@@ -160,6 +162,8 @@ _SAINTS = (
 )
 _BEGINNINGS = "The|I|It|He|She|We|They|You|This|That|There|In|If|But|And|At|On|For|What|When|All|No"
 """A letter with a dot before one of these is no initial: its dot ends a sentence."""
+_CLEAR = "XX?X?(?:IX|IV|V?I{1,3})|XX?X?V|VI{1,3}|I{2,3}|IX|IV"
+"""Numerals that are hardly ever anything else."""
 _LETTERED = (
     "vitamin|hepatitis|option|plan|section|group|type|class|grade|part|appendix|unit|gate|block|zone|bay|platform|size|cup|"
     "terminal|hall|building|room|category|of|is|or|and|to|the|answer|level|influenza"
@@ -168,18 +172,15 @@ _TITLE = re.compile(rf"\b({any_of(_BEFORE_A_NAME)})(\b)\. ?(?=[A-Z(&]|and )")
 _DOTTED = re.compile(
     rf"\b(?:((?i:{any_of(_WITH_A_DOT)}))\.(?: ?(?=\d)|(?= ?[,:;])| (?=[\w(£€$]))"
     rf"|((?i:{any_of(_WITHIN_A_SENTENCE)}))\.(?: ?(?=\d)|(?=[,:;])| (?=[a-z(£€$]|Ltd|LTD|Inc))"
-    rf"|((?i:{any_of(_BEFORE_A_FIGURE)}))\. ?(?=\d))"
+    rf"|((?i:{any_of(_BEFORE_A_FIGURE)}))\. ?(?=\d|{_CLEAR}\b))"
 )
 # A dot after an initial would end the sentence between "J." and "K.".
 _LETTERS = re.compile(r"\b(?![AP]\.M)(?:[A-Z]\.){2,}(?=[-,;:)]|\s+[a-z(\d])")
 _INITIAL = re.compile(rf"\b(?![AP]\. ?M\b)([A-Z])\. ?(?=[A-Z])(?!(?:{_BEGINNINGS})\b)")
-_AFTER_A_NAME = r"(?<=[A-Za-z] )(?<!\b[a-z] )"
+_AFTER_A_NAME = r"(?<=[A-Za-z] )(?<! [a-z] )"
 _NO_NAME_FOLLOWS = (
     r"(?=\s*(?:$|\n|[,;:)(–/-]|\d|(?:and|in|at|near|to|is|for|from|station|entrance|car|bus)\b|[A-Z][A-Z]?\b))"
 )
-_CLEAR = "XX?X?(?:IX|IV|V?I{1,3})|XX?X?V|VI{1,3}|I{2,3}|IX|IV"
-"""Numerals that are hardly ever anything else."""
-
 RULES: list[Rule] = [
     (
         re.compile(
@@ -193,10 +194,11 @@ RULES: list[Rule] = [
     (re.compile(rf"\b(St|Sgt|Capt|Prof|Ms|Rev|Lt|DR|MR|MRS|Mt) (?=[A-Z])|\b(ST) (?=(?:{_SAINTS.upper()}))"), _titled),
     (_DOTTED, _dotted),
     (re.compile(rf"(?<!\w)({any_of(_ANYWHERE)})(?!\w)\.?(?=[ :]|$)"), lambda match: _ANYWHERE[match[1]]),
+    (re.compile(r"(?<=\d(?:st|nd|rd|th) )F[lL]\b\.?"), "floor"),
     (re.compile(r"(?<=\w )No ?(?=\d)|\b[Nn][°º] ?(?=\d)|№ ?(?=\d)|#\s?(?=\d)"), "number "),
     (re.compile(rf"\b((?:King|Queen|Pope|Tsar|Emperor|Saint) (?:{_KINGS})) ([IVX]|{_NUMERAL})\b"), _king),
     (re.compile(rf"\b({_KINGS}) ({_NUMERAL}|[VX]\b(?![.] ?[A-Z]| [A-Z]))"), _king),
-    (re.compile(rf"\b((?i:{_NUMBERED})s?\.? )({_NUMERAL})"), _numbered),
+    (re.compile(rf"\b((?i:{_NUMBERED})s?\.? )({_NUMERAL}|(?=[ivx]{{2,}}\b)x{{0,3}}(?:ix|iv|v?i{{0,3}})\b)"), _numbered),
     (re.compile(rf"\b((?i:{_DIVISIONS})\.? )([IVX])\b(?!['’]| [a-z])"), _numbered),
     (re.compile(rf"\b((?:{_NUMBERED}) )([IV])\b(?!['’]| [a-z])"), _numbered),
     # A dot after an initial would end the sentence between "J." and "K.".

@@ -46,7 +46,7 @@ SAID = {
     # ranges, years
     "1939-1945": "1939 to 1945",
     "120/80 mmHg": "120 over 80 millimetres of mercury",
-    "Psalm 23:1": "Psalm 23:1",
+    "Psalm 23:1": "Psalm 23 1",
     "at 12:30": "at 12:30",
     "100 200 300": "100 200 300",
     "0.125": "0.125",
@@ -84,6 +84,7 @@ SAID = {
     # Roman numerals, and letters that are none
     "I, II and III": "1, 2 and 3",
     "Appendix C": "Appendix C",
+    "the R22 and R44": "the R22 and R44",
     "John M Harrel": "John M Harrel",
     "IV drip": "IV drip",
     "Size XL": "Size XL",
