@@ -173,7 +173,7 @@ RULES: list[Rule] = [
     (re.compile(r"(?<![\w.,/:-])(\d{2,} |\d{3,})G\b(?! ?\d)"), lambda match: f"{match[1].strip()} grams"),
     (
         re.compile(
-            rf"{_MONTH_BEFORE}(?<![\w.,/:])(?P<number>{NUMBER}) ?(?P<unit>{UNIT})(?!\w|['’]\w)"
+            rf"(?=\d){_MONTH_BEFORE}(?<![\w.,/:])(?P<number>{NUMBER}) ?(?P<unit>{UNIT})(?!\w|['’]\w)"
             # "L 26134" is a lot, "E C 1 V, 9 H X" a code.
             r"(?!(?<=[LVWh]) ?\d(?:\d\d| \d\b)|(?<=\d [A-Z]) [A-Z\d]\b)(?<![A-Z] \d [VWL])"
             # "5 min. walk": the dot would end the sentence.

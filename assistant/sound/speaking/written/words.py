@@ -207,7 +207,7 @@ RULES: list[Rule] = [
     (re.compile(r"()\b(I)(?=(?:,| and| &|–|-| or| to) ?I{2,3}\b|(?:,|–|-| to) ?I?V\b)"), _numbered),
     (re.compile(rf"(?<![\w'’.])()({_CLEAR})\b(?!['’-]\w| (?:drip|fluid|line|infusion|bag))"), _numbered),
     (re.compile(r"\bM{1,2}(?:CM|CD|D?C{0,3})(?:XC|XL|L?X{0,3})(?:IX|IV|V?I{0,3})\b"), _year),
-    (re.compile(rf"\b(?:{'|'.join(_SPELLED_IN_CAPITALS.split()).upper()})\b(?![.'’&]\w)"), _lowered),
+    (re.compile(rf"\b(?=[A-Z]{{3}}\b)(?:{'|'.join(_SPELLED_IN_CAPITALS.split()).upper()})\b(?![.'’&]\w)"), _lowered),
     # In a title printed in capitals IT is a word, not an abbreviation.
     (re.compile(r"(?<=[A-Z] )IT\b|\bIT(?= [A-Z]{2})"), "it"),
 ]

@@ -125,11 +125,12 @@ def test_no_text_breaks_a_rule() -> None:
 
 @pytest.mark.parametrize("page", ["forms", "prose", "1 2/3-", "A1-", "123 ", "1,", "Mon-", "a.b@"])
 def test_a_page_takes_no_time(page: str) -> None:
-    """3,000 characters in 20 ms of the processor, and those that rules could stumble over in 0.2 s."""
+    """3,000 characters of prose in 20 ms of the processor; twice that where every word is a written form, and no
+    more than 0.2 s for those that rules could stumble over."""
     text = {"forms": ". ".join(form.printed for form in forms()), "prose": PROSE}.get(page, page) * 3000
     spent = []
     for _ in range(3):
         begun = time.process_time()
         as_spoken(text[:3000])
         spent.append(time.process_time() - begun)
-    assert min(spent) <= (0.02 if page in ("forms", "prose") else 0.2)
+    assert min(spent) <= {"prose": 0.02, "forms": 0.04}.get(page, 0.2)
