@@ -38,7 +38,7 @@ _LABEL = (
 )
 
 
-def month_named(printed: str) -> str:
+def _month_named(printed: str) -> str:
     """`SEPT` → `September`."""
     return next(name for name in MONTHS if name.upper().startswith(printed.upper()[:3]))
 
@@ -48,7 +48,7 @@ def _day_named(printed: str) -> str:
 
 
 def _day_month(match: re.Match[str]) -> str:
-    day, month = match["day"].lstrip("0"), month_named(match["month"])
+    day, month = match["day"].lstrip("0"), _month_named(match["month"])
     if not day or int(day) > 31:
         return match[0]
     ordinal = (match["ordinal"] or "").lower()
@@ -63,11 +63,11 @@ def _month_day(match: re.Match[str]) -> str:
     if not day or int(day) > 31:
         return match[0]
     year = f", {match['year']}" if match["year"] else ""
-    return f"{month_named(match['month'])} {day}{(match['ordinal'] or '').lower()}{year}"
+    return f"{_month_named(match['month'])} {day}{(match['ordinal'] or '').lower()}{year}"
 
 
 def _month_year(match: re.Match[str]) -> str:
-    return f"{month_named(match['month'])} {match['year']}"
+    return f"{_month_named(match['month'])} {match['year']}"
 
 
 def _year_first(match: re.Match[str]) -> str:
@@ -104,7 +104,7 @@ def _days(match: re.Match[str]) -> str:
 
 
 def _months(match: re.Match[str]) -> str:
-    return f"{month_named(match[1])} to {month_named(match[2])}"
+    return f"{_month_named(match[1])} to {_month_named(match[2])}"
 
 
 def _clock(match: re.Match[str]) -> str:

@@ -15,8 +15,6 @@ NUMBER = r"\d+(?:[.,]\d+)*"
 DASH = r"\s?[-–—−‒]\s?"
 ALONE = r"(?<![\w.,/:-])"
 """Before a number: it is not the end of a longer one, nor of a code."""
-ENDS = r"(?![\w/]|[.,:]\d|-\w)"
-"""After a number likewise."""
 
 
 def any_of(words: Iterable[str]) -> str:
