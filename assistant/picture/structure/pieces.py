@@ -1,0 +1,152 @@
+"""Rows in the page's own axes, cut where white lies between their pieces: what tables, pairs and paragraphs are made of."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+
+from assistant.picture.structure.level import SLANTED, item_of
+from assistant.picture.structure.lines import Block, Box, Line, Passage
+
+WORD_GAP = 0.5
+"""White between two lines, in heights, up to which they are one piece: the reader cut within a phrase."""
+
+
+@dataclass(frozen=True)
+class Piece:
+    """Words that stand together in a row; edges in pixels of the levelled page."""
+
+    text: str
+    parts: tuple[tuple[Line, int, int, float, float], ...]
+    """Each line with where its words begin and end in `text`, and its left and right edge."""
+    top: float
+    bottom: float
+
+    @property
+    def left(self) -> float:
+        return self.parts[0][3]
+
+    @property
+    def right(self) -> float:
+        return self.parts[-1][4]
+
+    @property
+    def height(self) -> float:
+        return self.bottom - self.top
+
+    @property
+    def lines(self) -> tuple[Line, ...]:
+        return tuple(dict.fromkeys(part[0] for part in self.parts))
+
+    def cut(self, start: int, end: int) -> Piece:
+        """The words from `start` to `end`; places within a line are reckoned from the number of its letters."""
+        while start < end and self.text[start].isspace():
+            start += 1
+        while end > start and self.text[end - 1].isspace():
+            end -= 1
+        kept = []
+        for line, first, last, left, right in self.parts:
+            a, b = max(start, first), min(end, last)
+            if a < b:
+                step = (right - left) / max(1, last - first)
+                kept.append((line, a - start, b - start, left + step * (a - first), left + step * (b - first)))
+        return Piece(self.text[start:end], tuple(kept), self.top, self.bottom)
+
+    def passage(self) -> Passage:
+        return passage((self,))
+
+
+@dataclass(frozen=True)
+class Strip:
+    """A row of the page: its pieces from left to right."""
+
+    pieces: tuple[Piece, ...]
+    block: int
+    column: int
+
+    @property
+    def top(self) -> float:
+        return min(piece.top for piece in self.pieces)
+
+    @property
+    def bottom(self) -> float:
+        return max(piece.bottom for piece in self.pieces)
+
+    @property
+    def height(self) -> float:
+        return max(piece.height for piece in self.pieces)
+
+    @property
+    def left(self) -> float:
+        return self.pieces[0].left
+
+    @property
+    def right(self) -> float:
+        return self.pieces[-1].right
+
+    def joined(self) -> Piece:
+        """The whole row as one piece."""
+        return join(self.pieces)
+
+
+def passage(pieces: Sequence[Piece]) -> Passage:
+    """Pieces as a value for others: their words with a space between, their lines, the box of what is meant of these."""
+    lines = tuple(dict.fromkeys(line for piece in pieces for line in piece.lines))
+    boxes = [_box(line, first, last) for piece in pieces for line, first, last, *_ in _places(piece)]
+    return Passage(" ".join(piece.text for piece in pieces), lines, Box.around(boxes))
+
+
+def _places(piece: Piece) -> list[tuple[Line, float, float]]:
+    """Each line with the share of its width at which the piece's words begin and end."""
+    found = []
+    for line, first, last, *_ in piece.parts:
+        said = piece.text[first:last]
+        start = line.text.find(said)
+        total = max(1, len(line.text))
+        found.append((line, max(0, start) / total, (start + len(said)) / total if start >= 0 else 1.0))
+    return found
+
+
+def _box(line: Line, first: float, last: float) -> Box:
+    box = line.box
+    if box.height > box.width:  # runs up or down: no telling where within
+        return box
+    return Box(round(box.left + first * box.width), box.top, round(box.left + last * box.width), box.bottom)
+
+
+def join(pieces: Sequence[Piece]) -> Piece:
+    """Pieces side by side as one."""
+    text, parts = "", []
+    for piece in pieces:
+        text = f"{text} {piece.text}" if text else piece.text
+        start = len(text) - len(piece.text)
+        parts += [(line, start + a, start + b, left, right) for line, a, b, left, right in piece.parts]
+    return Piece(text, tuple(parts), min(p.top for p in pieces), max(p.bottom for p in pieces))
+
+
+def strips_of(blocks: Sequence[Block], tilt: float) -> list[Strip]:
+    """The rows of `blocks`, in reading order, without asides (slanted by more than 20 degrees)."""
+    strips = []
+    for number, block in enumerate(blocks):
+        for row in block.rows:
+            items = [
+                item_of(line, tilt) for line in row.lines if abs(line.angle - tilt) <= SLANTED and line.text.strip()
+            ]
+            pieces = [
+                Piece(i.line.text, ((i.line, 0, len(i.line.text), i.left, i.right),), i.top, i.bottom) for i in items
+            ]
+            if pieces:
+                strips.append(Strip(tuple(_near_joined(pieces)), number, block.column))
+    return strips
+
+
+def _near_joined(pieces: list[Piece]) -> list[Piece]:
+    groups = [[pieces[0]]]
+    for before, after in pairwise(pieces):
+        near = after.left - before.right <= WORD_GAP * min(before.height, after.height)
+        if near:
+            groups[-1].append(after)
+        else:
+            groups.append([after])
+    return [join(group) for group in groups]
