@@ -16,7 +16,7 @@ _MONTH = re.compile(
     re.IGNORECASE,
 )
 _DAY = re.compile(r"(mon|tue|wed|thu|fri|sat|sun)[a-z]{0,6}\.?,?", re.IGNORECASE)
-_CURRENCY = re.compile(r"[$€£¥₹]|[A-Z]{3}|RM|Rp\.?|kr\.?")
+_CURRENCY = re.compile(r"[$€£¥₹]|EUR|USD|GBP|CHF|CAD|AUD|JPY|INR|SEK|NOK|DKK|PLN|CZK|HUF|MYR|IDR|RM|Rp\.?|kr\.?")
 _LINK = re.compile(r"[-–—~/&+x×*]|to|bis|à|till|until|and|or")
 _NOTHING = re.compile(r"[-–—]+|n/?a|[✓✔✗✘×]|nil|none|trace", re.IGNORECASE)
 BULLET = re.compile(r"(?:[•●○◦·∙▪■□‣➢►▶✓✔☐❑*–—-]|[oO](?= [A-Z])|\(?\d{1,2}[.)](?!\d)|\(?[a-hA-H]\))\s*(?=\S)")
@@ -137,6 +137,15 @@ def is_value(text: str) -> bool:
     return bool(runs) and any(run.value for run in runs) and all(map(_DAY.fullmatch, words.split()))
 
 
+def is_mostly_value(text: str) -> bool:
+    """Whether `text` begins with a value, and has no more letters in other words than it has digits: "20JUL2022 F M 0938"."""
+    runs = values(text)
+    if not runs or not runs[0].value:
+        return False
+    others = "".join(text[run.start : run.end] for run in runs if not run.value)
+    return sum(map(str.isalpha, others)) <= sum(map(str.isdigit, text))
+
+
 def value_kind(text: str) -> str:
     """time, date, percent, money, amount, number, none or text: what a column of a table holds."""
     if not is_value(text):
@@ -211,6 +220,6 @@ def _by_values(text: str) -> list[tuple[int, int, int, int]]:
     if len(runs) < 2 or len(runs) % 2 or not all(run.value == bool(place % 2) for place, run in enumerate(runs)):
         return []
     labels = [text[run.start : run.end] for run in runs[::2]]
-    if not all(1 <= len(label.split()) <= 4 and re.search(r"[^\W\d_]{2}|№|#", label) for label in labels):
+    if not all(1 <= len(label.split()) <= 4 and not re.search(r"[,;@]", label) and re.search(r"[^\W\d_]{2}|№|#", label) for label in labels):
         return []
     return [(a.start, a.end, b.start, b.end) for a, b in zip(runs[::2], runs[1::2], strict=True)]

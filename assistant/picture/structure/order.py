@@ -115,7 +115,7 @@ def _column_gap(items: list[Item]) -> float | None:
         if item.left - edge > 0 and (best is None or item.left - edge > best[0]):
             left = [other for other in items if other.right <= edge]
             right = [other for other in items if other.right > edge]
-            if _prose(left) and _prose(right) and _side_by_side(left, right):
+            if _columns(left, right) and _side_by_side(left, right):
                 best = (item.left - edge, edge)
         edge = max(edge, item.right)
     return best[1] if best else None
@@ -169,6 +169,41 @@ def _cut(item: Item, edge: float) -> tuple[Item, Item] | None:
     second = replace(line, text=line.text[near + 1 :], box=replace(line.box, left=x))
     middle = item.left + step * (near + 0.5)
     return replace(item, line=first, right=middle), replace(item, line=second, left=middle)
+
+
+def _columns(left: list[Item], right: list[Item]) -> bool:
+    """Whether these are to be read one after the other: both prose and no table of words, or a list beside prose."""
+    if _prose(left) and _prose(right):
+        return not (_level_with(left, right) >= 0.8 * min(len(left), len(right)) and not any(map(_wordy, (left, right))))
+    return _aside_of(left, right) or _aside_of(right, left)
+
+
+def _wordy(items: list[Item]) -> bool:
+    """Whether there are rows that go on where another ended, or that no cell of a table is long enough for."""
+    low = sum(item.line.text[:1].islower() for item in items)
+    words = statistics.median(len(item.line.text.split()) for item in items)
+    widths = sorted(item.right - item.left for item in items)
+    filled = words >= 2.5 and widths[len(widths) // 3] >= 0.75 * widths[-1]
+    return low >= 0.15 * len(items) or words > 4 or filled
+
+
+def _level_with(left: list[Item], right: list[Item]) -> int:
+    """How many of `left` stand level with one of `right`."""
+    return sum(any(_same_level(item, other) for other in right) for item in left)
+
+
+def _same_level(item: Item, other: Item) -> bool:
+    return abs(item.level - other.level) < 0.5 * min(item.bottom - item.top, other.bottom - other.top)
+
+
+def _aside_of(short: list[Item], prose: list[Item]) -> bool:
+    """Whether `short` is a list beside running text: its items stand beside rows in which a sentence goes on."""
+    words = statistics.median(len(item.line.text.split()) for item in prose)
+    table = min(_level_with(short, prose) / len(short), _level_with(prose, short) / len(prose)) >= 0.9
+    if len(short) < COLUMN_ROWS or words < 4 or table or not _runs(prose):
+        return False
+    amid = [item for item in prose if item.line.text[:1].islower()]
+    return _level_with(short, amid) >= max(2, 0.3 * len(short))
 
 
 def _prose(items: list[Item]) -> bool:

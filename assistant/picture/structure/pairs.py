@@ -14,6 +14,9 @@ from assistant.picture.structure.tables import Grid, Table
 Way = Literal["within", "beside", "below", "table"]
 LONGEST_LABEL = 6
 """Words."""
+LONGEST_VALUE = 8
+CAPTION = 1.2
+"""How much taller the words under a caption are that is their label; one such alone proves nothing."""
 BELOW = 1.2
 """White between a label and its value below, in heights of the label, at most."""
 
@@ -28,9 +31,7 @@ class Pair:
     """How they stand: in one piece of text, side by side, one over the other, or as row and cell of a table."""
 
 
-def pairs_of(
-    strips: Sequence[Strip], tables: Sequence[tuple[Grid, Table]], running: frozenset[int]
-) -> tuple[Pair, ...]:
+def pairs_of(strips: Sequence[Strip], tables: Sequence[tuple[Grid, Table]], running: frozenset[int]) -> tuple[Pair, ...]:
     """Pairs in `strips`; those in `running` (by number) are rows of longer texts, in which figures make no pairs."""
     found: list[tuple[int, Pair]] = []
     in_table: dict[int, tuple[Grid, Table]] = {n: each for each in tables for n in each[0].numbers}
@@ -39,15 +40,19 @@ def pairs_of(
     for number, strip in enumerate(strips):
         pairs = list(_within(strip, number in running, number in headed))
         if not pairs or len(strip.pieces) > 1:
-            pairs += _beside(strip, number in headed)
+            summary = number in headed and len(strip.pieces) == 2 < len(in_table[number][1].column_heads)
+            pairs += _beside(strip, number in headed and not summary)
         found += [(number, pair) for pair in pairs]
         if pairs:
             valued.add(number)
-    for number, strip in enumerate(strips):
-        if number not in in_table or number not in headed:
-            found += [
-                (number, pair) for pair in _below(strip, strips[number + 1 : number + 3], number, valued, running)
-            ]
+    below = [
+        (number, pair)
+        for number, strip in enumerate(strips)
+        if number not in headed
+        for pair in _below(strip, strips[number + 1 : number + 3], number, valued, running)
+    ]
+    captions = [pair for _, pair in below if _is_caption(pair)]
+    found += [(number, pair) for number, pair in below if not _is_caption(pair) or len(captions) >= 2]
     for grid, table in tables:
         found += [(grid.numbers[0], pair) for pair in _from_table(grid, table, found)]
     seen: set[tuple[str, str]] = set()
@@ -105,18 +110,18 @@ def _below(
         if under is None or marks.is_value(piece.text) or len(piece.text.split()) > LONGEST_LABEL:
             continue
         colon = piece.text.rstrip().endswith(":")
-        if (number in running or number in valued) and not colon:
+        if ((number in running or number in valued) and not colon) or (colon and not _wide_apart(strip, piece)):
             continue
-        if colon and piece is not strip.pieces[-1] and not _wide_apart(strip, piece):
-            continue
-        larger = under.height >= 1.2 * piece.height and len(under.text.split()) <= 8 and not marks.is_end(under.text)
-        figure = marks.is_value(under.text) and under.height >= 0.8 * piece.height
-        if (
-            (colon and not (len(strip.pieces) > 1 and number in valued))
-            or figure
-            or (larger and not marks.is_capitals(under.text))
-        ):
+        short = len(under.text.split()) <= LONGEST_VALUE and marks.BULLET.match(under.text) is None
+        figure = marks.is_mostly_value(under.text) and under.height >= 0.8 * piece.height
+        caption = under.height >= CAPTION * piece.height and not marks.is_end(under.text)
+        if short and ((colon and not (len(strip.pieces) > 1 and number in valued)) or figure or caption):
             yield Pair(_label(piece), under.passage(), "below")
+
+
+def _is_caption(pair: Pair) -> bool:
+    """Whether nothing but the size of the letters says that these are a label and its value."""
+    return not pair.label.lines[0].text.rstrip().endswith(":") and not marks.is_mostly_value(pair.value.text)
 
 
 def _wide_apart(strip: Strip, piece: Piece) -> bool:

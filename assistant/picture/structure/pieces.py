@@ -6,10 +6,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
-from assistant.picture.structure.level import SLANTED, item_of
-from assistant.picture.structure.lines import Block, Box, Line, Passage
+from assistant.picture.structure.level import SLANTED, Item, item_of
+from assistant.picture.structure.lines import Block, Box, Line, Passage, Row
 
-WORD_GAP = 0.5
+ALIGNED = 0.3
+"""How exactly, in heights, lines begin under each other that stand in one column."""
+PADDED = 0.12
+"""White at each end of a line's box, in heights: readers leave a little around what they found."""
+WORD_GAP = 0.7
 """White between two lines, in heights, up to which they are one piece: the reader cut within a phrase."""
 
 
@@ -128,25 +132,42 @@ def join(pieces: Sequence[Piece]) -> Piece:
 def strips_of(blocks: Sequence[Block], tilt: float) -> list[Strip]:
     """The rows of `blocks`, in reading order, without asides (slanted by more than 20 degrees)."""
     strips = []
-    for number, block in enumerate(blocks):
-        for row in block.rows:
-            items = [
-                item_of(line, tilt) for line in row.lines if abs(line.angle - tilt) <= SLANTED and line.text.strip()
-            ]
-            pieces = [
-                Piece(i.line.text, ((i.line, 0, len(i.line.text), i.left, i.right),), i.top, i.bottom) for i in items
-            ]
-            if pieces:
-                strips.append(Strip(tuple(_near_joined(pieces)), number, block.column))
+    rows = [(number, block.column, _items(row, tilt)) for number, block in enumerate(blocks) for row in block.rows]
+    everywhere = [item for *_, items in rows for item in items]
+    for number, column, items in rows:
+        if items:
+            pieces = [_piece(item) for item in items]
+            strips.append(Strip(tuple(_near_joined(pieces, everywhere)), number, column))
     return strips
 
 
-def _near_joined(pieces: list[Piece]) -> list[Piece]:
+def _piece(item: Item) -> Piece:
+    pad = min(PADDED * (item.bottom - item.top), (item.right - item.left) / 4)
+    part = (item.line, 0, len(item.line.text), item.left + pad, item.right - pad)
+    return Piece(item.line.text, (part,), item.top, item.bottom)
+
+
+def _items(row: Row, tilt: float) -> list[Item]:
+    return [item_of(line, tilt) for line in row.lines if abs(line.angle - tilt) <= SLANTED and line.text.strip()]
+
+
+def _near_joined(pieces: list[Piece], everywhere: Sequence[Item]) -> list[Piece]:
     groups = [[pieces[0]]]
     for before, after in pairwise(pieces):
         near = after.left - before.right <= WORD_GAP * min(before.height, after.height)
-        if near:
+        if near and not _begins_column(after, everywhere):
             groups[-1].append(after)
         else:
             groups.append([after])
     return [join(group) for group in groups]
+
+
+def _begins_column(piece: Piece, everywhere: Sequence[Item]) -> bool:
+    """Whether lines near above or below begin where this one does, none of them at the left edge of all."""
+    height = piece.height
+    under = [
+        item
+        for item in everywhere
+        if abs(item.left - piece.left) <= ALIGNED * height and 0.5 * height < abs(item.top - piece.top) < 6 * height
+    ]
+    return len(under) >= 2

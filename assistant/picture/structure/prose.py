@@ -190,7 +190,9 @@ def _goes_on(text: _Text, row: Piece, strip: Strip, bullet: bool, shapes: dict[i
         return True
     if strip.block != text.block:
         return like and near and low and not marks.is_end(before) and (full or marks.is_hanging(before))
-    ended = marks.is_end(before)
+    ended = marks.is_end(before) and len(_sentence_places(f"{' '.join(before.split()[-4:])} {after}")) > len(_sentence_places(after))
+    if marks.is_end(before) and not ended:  # an abbreviation
+        return full or low
     if low:
         listed = shape.low >= 0.9 and not full and not marks.is_hanging(before) and len(before.split()) <= 3
         return (not ended and not listed) or (ended and full)
@@ -203,6 +205,8 @@ def _goes_on(text: _Text, row: Piece, strip: Strip, bullet: bool, shapes: dict[i
         return full or shape.centred
     if marks.is_capitals(before) and marks.is_capitals(after):
         return (full or shape.centred) and not any(map(str.isdigit, before + after))
+    if after[:1].isdigit() and len(before.split()) >= 4 and before.split()[-1].islower():
+        return full
     return full and shape.low >= PROSE
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 import statistics
 from collections import Counter
@@ -13,7 +14,7 @@ from assistant.picture.structure import marks
 from assistant.picture.structure.lines import Box, Line, Passage
 from assistant.picture.structure.pieces import Piece, Strip, join
 
-LEAST_GAP = 0.35
+LEAST_GAP = 0.2
 """White between two columns, in heights of the writing."""
 NEXT_ROW = 3.2
 """White between two rows of one table, in heights of the writing, at most."""
@@ -87,6 +88,7 @@ class _Growing:
             self.numbers.pop()
             self.strips.pop()
         several = sum(len(_parts(strip)) >= 2 for strip in self.strips)
+        self.gaps = [gap for gap in self.gaps if all(map(math.isfinite, gap))]
         return self if several >= 2 and self.gaps else None
 
 
@@ -102,8 +104,8 @@ def grids_of(strips: Sequence[Strip]) -> list[Grid]:
         if now is not None:
             found += [done] if (done := now.without_ends()) else []
         now = None
-        gaps = _gaps(strip)
-        if gaps:
+        gaps = _whites(strip)
+        if len(gaps) > 2:
             now = _Growing([number], [strip], gaps, [0] * len(gaps))
     if now is not None:
         found += [done] if (done := now.without_ends()) else []
@@ -122,6 +124,11 @@ def _gaps(strip: Strip) -> list[tuple[float, float]]:
     ]
 
 
+def _whites(strip: Strip) -> list[tuple[float, float]]:
+    """Where the row is white: before, between and behind its pieces."""
+    return [(float("-inf"), strip.left), *_gaps(strip), (strip.right, float("inf"))]
+
+
 def _joins(now: _Growing, strip: Strip) -> bool:
     """Whether `strip` is one more row of the table; narrows its gaps to what stays white."""
     last = now.strips[-1]
@@ -133,10 +140,10 @@ def _joins(now: _Growing, strip: Strip) -> bool:
     inner = _gaps(strip)
     if not inner:
         fillers = [len(each.pieces) < 2 for each in now.strips[-FILLERS:]]
-        covered = sum(strip.left < right and strip.right > left for left, right in now.gaps)
-        soft = all(_soft(strip.pieces[0], gap) for gap in now.gaps if _covers(strip.pieces[0], gap))
+        covered = sum(strip.left < right and strip.right > left for left, right in now.gaps if math.isfinite(right - left))
+        soft = all(_soft(strip.pieces[0], gap) for gap in now.gaps if math.isfinite(gap[1] - gap[0]) and _covers(strip.pieces[0], gap))
         return not (len(fillers) == FILLERS and all(fillers)) and (covered == 0 or soft)
-    free = [(float("-inf"), strip.left), *inner, (strip.right, float("inf"))]
+    free = _whites(strip)
     kept: list[tuple[float, float]] = []
     struck: list[int] = []
     passed = 0
@@ -154,10 +161,22 @@ def _joins(now: _Growing, strip: Strip) -> bool:
         elif strikes + 1 <= 1 + 0.25 * len(now.strips):
             kept.append(gap)
             struck.append(strikes + 1)
-    if not passed:
+    lost = [gap for gap in inner if not any(min(gap[1], b) > max(gap[0], a) for a, b in kept)]
+    if not passed or (lost and len(now.strips) < 3 and not _are_heads(now, strip)):
         return False
-    now.gaps, now.struck = kept, struck
+    if lost and len(now.strips) < 3:
+        kept += lost
+        struck += [1] * len(lost)
+    order = sorted(range(len(kept)), key=lambda place: kept[place])
+    now.gaps, now.struck = [kept[place] for place in order], [struck[place] for place in order]
     return True
+
+
+def _are_heads(now: _Growing, strip: Strip) -> bool:
+    """Whether the rows so far can be heads that stand over several columns of `strip`."""
+    pieces = [piece for each in now.strips for piece in each.pieces]
+    near = strip.top - now.strips[-1].bottom <= 1.5 * strip.height
+    return near and not any(marks.is_value(piece.text) or marks.labelled(piece.text) for piece in pieces)
 
 
 def _covers(piece: Piece, gap: tuple[float, float]) -> bool:
@@ -186,10 +205,7 @@ def _grids(growing: _Growing) -> Iterator[Grid]:
         used = [c for c in range(len(edges) + 1) if any(row[c] for row in part)]
         part = [[row[c] for c in used] for row in part]
         grid = Grid(
-            tuple(growing.numbers[first:last]),
-            tuple(growing.strips[first:last]),
-            tuple(growing.gaps),
-            tuple(map(tuple, part)),
+            tuple(growing.numbers[first:last]), tuple(growing.strips[first:last]), tuple(growing.gaps), tuple(map(tuple, part))
         )
         if _is_table(grid):
             yield grid
@@ -232,12 +248,7 @@ def _sections(strips: Sequence[Strip], rows: Sequence[Sequence[Piece | None]]) -
         height = strips[index].height
         wide = step > 1.6 * usual + 0.4 * height
         heads = [piece for piece in rows[index] if piece]
-        if (
-            wide
-            and len(heads) >= 2
-            and not any(marks.is_value(piece.text) for piece in heads)
-            and index + 1 < len(strips)
-        ):
+        if wide and len(heads) >= 2 and not any(marks.is_value(piece.text) for piece in heads) and index + 1 < len(strips):
             following = steps[index] if index < len(steps) else step
             if following < 0.7 * step:
                 cuts.append(index)
@@ -251,6 +262,12 @@ def _is_table(grid: Grid) -> bool:
     if several < 2 or several < 0.5 * len(filled) or len(grid.rows[0]) < 2:
         return False
     cells = [cell for row in grid.rows for cell in row if cell]
+    names = [row[0].text for row in grid.rows if row[0]]
+    if not any(marks.is_value(cell.text) for cell in cells):
+        if len(names) >= 2 and sum(map(marks.starts_low, names)) >= 0.5 * len(names):
+            return False
+        if all(_fills(grid, c) for c in range(len(grid.rows[0]))):
+            return False
     wordy = [cell for cell in cells if len(cell.text.split()) >= 4 and not marks.is_value(cell.text)]
     low = sum(marks.starts_low(cell.text) for cell in wordy)
     columns_of_text = sum(
@@ -260,62 +277,70 @@ def _is_table(grid: Grid) -> bool:
     return not (columns_of_text >= 2 and low >= 0.3 * max(1, len(wordy)))
 
 
+def _fills(grid: Grid, column: int) -> bool:
+    """Whether a column's rows are nearly all as wide as the widest, and of several words: set as text is."""
+    cells = [cell for row in grid.rows if (cell := row[column])]
+    widths = sorted(cell.right - cell.left for cell in cells)
+    words = statistics.median(len(cell.text.split()) for cell in cells) if cells else 0
+    return len(cells) >= 4 and words >= 2.5 and widths[len(widths) // 3] >= 0.75 * widths[-1]
+
+
 def table_of(grid: Grid) -> Table | None:
     """The table with its heads; None where two rows of text under each other give no hint of being one."""
     kinds = _kinds(grid.rows)
     heads = _head_rows(grid, kinds)
     body = grid.rows[heads:]
-    if not body:
-        return None
     columns = len(grid.rows[0])
-    column_heads = [
-        " ".join(row[c].text for row in grid.rows[:heads] if row[c])
-        for c in range(columns)  # type: ignore[union-attr]
-    ]
+    few = sum(sum(cell is not None for cell in row) >= 2 for row in grid.rows) < 3
+    if not body or (not heads and few and all(kind == "text" for kind in kinds)):
+        return None
+    over = grid.rows[_first_head(grid, heads) : heads]
+    column_heads = [" ".join(cell.text for row in over if (cell := row[c])) for c in range(columns)]
     for c, head in enumerate(column_heads):
         if not head and heads:
-            column_heads[c] = _spanning(grid, heads, c)
+            column_heads[c] = _spanning(over, grid.rows[heads:], c)
     texts = [c for c in range(columns) if kinds[c] == "text" and any(row[c] for row in body)]
-    head_column = texts[0] if texts else 0
-    if head_column and columns > 2 and sum(row[head_column] is not None for row in body) < 0.5 * len(body):
-        head_column = 0
+    often = [c for c in texts if sum(row[c] is not None for row in body) >= 0.5 * len(body)]
+    head_column = (often or texts or [0])[0]
     cells: list[Cell] = []
     row_heads: list[str] = []
     section = ""
-    for row in body:
-        others = [c for c in range(columns) if c != head_column and row[c]]
-        name = row[head_column]
+    for number, row in enumerate(body):
+        filled = [c for c in range(columns) if row[c]]
+        first = row[filled[0]] if filled else None
+        named = head_column
+        if row[head_column] is None and len(filled) > 1 and first and not marks.is_value(first.text):
+            named = filled[0]  # "Total" in the column of the quantities
+        others = [c for c in filled if c != named]
+        name = row[named]
         if not others:
             said = name.text.strip(" :") if name else ""
             if row_heads and said and marks.starts_low(said) and cells and cells[-1].row == len(row_heads) - 1:
                 row_heads[-1] = f"{row_heads[-1]} {said}"  # an item that takes two rows
                 cells = [replace(c, row_head=row_heads[-1]) if c.row == len(row_heads) - 1 else c for c in cells]
-            else:
+            elif heads and not any(map(str.isdigit, said)):
                 section = said
             continue
-        row_heads.append(name.text.strip(" :.") if name else row_heads[-1] if row_heads else "")
+        called = name.text.strip(" :.") if name else row_heads[-1] if row_heads else _next_name(body[number:], head_column)
+        row_heads.append(called)
         for c in others:
             piece = row[c]
             assert piece is not None  # noqa: S101 - for the type checker
             where = piece.passage()
             unit = marks.unit_of(column_heads[c]) or marks.unit_of(row_heads[-1])
             cells.append(
-                Cell(
-                    where.text,
-                    where.lines,
-                    where.box,
-                    len(row_heads) - 1,
-                    c,
-                    row_heads[-1],
-                    column_heads[c],
-                    unit,
-                    section,
-                )
+                Cell(where.text, where.lines, where.box, len(row_heads) - 1, c, row_heads[-1], column_heads[c], unit, section)
             )
     if not cells:
         return None
     lines = tuple(dict.fromkeys(line for strip in grid.strips for piece in strip.pieces for line in piece.lines))
     return Table(tuple(cells), tuple(column_heads), tuple(row_heads), lines, Box.around([line.box for line in lines]))
+
+
+def _next_name(rows: Sequence[Sequence[Piece | None]], column: int) -> str:
+    """Of a row of figures without a name at the top: the name that stands between it and the next."""
+    name = rows[1][column] if len(rows) > 1 else None
+    return name.text.strip(" :.") if name else ""
 
 
 def _kinds(rows: Sequence[Sequence[Piece | None]]) -> list[str]:
@@ -338,7 +363,7 @@ def _head_rows(grid: Grid, kinds: Sequence[str]) -> int:
         filled = [c for c, cell in enumerate(row) if cell]
         if len(filled) < (2 if number == 0 and len(kinds) > 2 else 1) or (len(filled) == 1 and filled[0] == 0):
             break
-        if not _is_head(row, rows[number + 1 :], kinds, figures):
+        if not _is_head(row, rows[number + 1 :], figures, number == 0):
             break
         count = number + 1
     if count == 0 and not figures:
@@ -347,17 +372,17 @@ def _head_rows(grid: Grid, kinds: Sequence[str]) -> int:
 
 
 def _is_head(
-    row: Sequence[Piece | None], below: Sequence[Sequence[Piece | None]], kinds: Sequence[str], figures: Sequence[int]
+    row: Sequence[Piece | None], below: Sequence[Sequence[Piece | None]], figures: Sequence[int], first: bool
 ) -> bool:
     cells = [(c, cell.text) for c in figures if (cell := row[c])]
     if not figures or (not cells and sum(cell is not None for cell in row) < 2):
         return False
     if not cells:
         return True
-    text = [said for _, said in cells if not marks.is_value(said) or marks.PER.search(said)]
+    text = [said for _, said in cells if not marks.is_value(said) or marks.PER.search(said) or said[0] == "("]
     if len(text) == len(cells):
         return True
-    if row[0] is None and any(later[0] is not None for later in below) and len(cells) >= 2:
+    if first and row[0] is None and any(later[0] is not None for later in below) and len(cells) >= 2:
         return True
     other = [marks.value_kind(said) != _kind_below(below, c) for c, said in cells]
     return len(cells) >= 2 and all(other)
@@ -379,15 +404,25 @@ def _text_heads(grid: Grid) -> int:
     return int(full and (len(grid.rows[0]) >= 3 or first.height <= 0.85 * second.height))
 
 
-def _spanning(grid: Grid, heads: int, column: int) -> str:
+def _first_head(grid: Grid, heads: int) -> int:
+    """The first of the rows of heads that stand close together over the body."""
+    first = heads
+    while first > 0 and (
+        first == heads or grid.strips[first].top - grid.strips[first - 1].bottom <= 0.4 * grid.strips[first].height
+    ):
+        first -= 1
+    return first
+
+
+def _spanning(heads: Sequence[Sequence[Piece | None]], body: Sequence[Sequence[Piece | None]], column: int) -> str:
     """A head that stands over several columns and is written over one of them."""
-    boxes = [cell for row in grid.rows[heads:] if (cell := row[column])]
-    if not boxes:
+    cells = [cell for row in body if (cell := row[column])]
+    if not cells:
         return ""
-    left, right = min(cell.left for cell in boxes), max(cell.right for cell in boxes)
+    left, right = min(cell.left for cell in cells), max(cell.right for cell in cells)
     return " ".join(
         cell.text
-        for row in grid.rows[:heads]
+        for row in heads
         for c, cell in enumerate(row)
         if cell and c and min(cell.right, right) - max(cell.left, left) > 0.3 * (right - left)
     )

@@ -1,0 +1,1 @@
+def fonts(): return ()
