@@ -59,7 +59,7 @@ def analyse(blocks: Sequence[Block], width: int, height: int) -> Structure:
     lines = [line for block in blocks for row in block.rows for line in row.lines if line.text.strip()]
     tilt = skew(lines)
     strips = strips_of(blocks, tilt)
-    tables = [(grid, table) for grid in grids_of(strips) if (table := table_of(grid)) is not None]
+    tables = [found for grid in grids_of(strips) if (found := table_of(grid)) is not None]
     tabular = frozenset(number for grid, _ in tables for number in grid.numbers)
     asides = [line for line in lines if abs(line.angle - tilt) > SLANTED]
     prose = prose_of(strips, tabular, asides, body_height(blocks))

@@ -7,11 +7,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from assistant.picture.structure.lines import Box, Line, Passage
+from assistant.picture.structure.marks import is_value
 
 STEP = 1.3
 """White between two rows of one group, in heights of the smaller."""
 BESIDE = 1.8
 """White between two lines side by side, in heights of the smaller."""
+OWN_WORDS = 4
+"""Lines of words from which what lies level is a thing of its own."""
 LIKE = 0.5
 """Least ratio of the heights of neighbours in one group."""
 
@@ -26,28 +29,47 @@ class Group(Passage):
 
 def groups_of(lines: Sequence[Line], joined: Sequence[Sequence[Line]], width: int, height: int) -> tuple[Group, ...]:
     """`lines` (in reading order) gathered; those `joined` by a table or a pair stay together. Most prominent first."""
-    parents = list(range(len(lines)))
-
-    def root(place: int) -> int:
-        while parents[place] != place:
-            parents[place] = parents[parents[place]]
-            place = parents[place]
-        return place
-
+    forest = _Forest(len(lines))
     for a, first in enumerate(lines):
         for b in range(a):
             if _near(first, lines[b]):
-                parents[root(a)] = root(b)
+                forest.join(a, b)
     places = {id(line): place for place, line in enumerate(lines)}
     for together in joined:
         known = [places[id(line)] for line in together if id(line) in places]
         for place in known[1:]:
-            parents[root(place)] = root(known[0])
-    gathered: dict[int, list[Line]] = {}
-    for place, line in enumerate(lines):
-        gathered.setdefault(root(place), []).append(line)
-    groups = [_group(each, width, height) for each in gathered.values()]
+            # A column of figures belongs to its labels; two slips that lie level have labels of their own.
+            worded = [sum(not is_value(lines[n].text) for n in forest.tree(root)) for root in (place, known[0])]
+            if min(worded) < OWN_WORDS:
+                forest.join(place, known[0])
+    groups = [_group([lines[place] for place in tree], width, height) for tree in forest.trees()]
     return tuple(sorted(groups, key=lambda group: group.prominence, reverse=True))
+
+
+class _Forest:
+    """Disjoint sets of numbers (union-find)."""
+
+    def __init__(self, count: int) -> None:
+        self._parents = list(range(count))
+
+    def root(self, place: int) -> int:
+        while self._parents[place] != place:
+            self._parents[place] = self._parents[self._parents[place]]
+            place = self._parents[place]
+        return place
+
+    def join(self, one: int, other: int) -> None:
+        self._parents[self.root(one)] = self.root(other)
+
+    def tree(self, place: int) -> list[int]:
+        root = self.root(place)
+        return [each for each in range(len(self._parents)) if self.root(each) == root]
+
+    def trees(self) -> list[list[int]]:
+        found: dict[int, list[int]] = {}
+        for place in range(len(self._parents)):
+            found.setdefault(self.root(place), []).append(place)
+        return list(found.values())
 
 
 def _near(one: Line, other: Line) -> bool:

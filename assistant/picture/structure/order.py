@@ -19,6 +19,8 @@ COLUMN_ROWS = 3
 COLUMN_LETTERS = 12
 """A column has at least this many rows, of at least this many characters in the median: else it is a table's cells."""
 
+APART = 1.5
+"""White, in heights of the writing, between things that are not related."""
 EDGE = 0.7
 """How far from each other, in heights of the writing, rows of one column may begin."""
 ACROSS = 0.2
@@ -175,7 +177,22 @@ def _columns(left: list[Item], right: list[Item]) -> bool:
     """Whether these are to be read one after the other: both prose and no table of words, or a list beside prose."""
     if _prose(left) and _prose(right):
         return not (_level_with(left, right) >= 0.8 * min(len(left), len(right)) and not any(map(_wordy, (left, right))))
-    return _aside_of(left, right) or _aside_of(right, left)
+    return _aside_of(left, right) or _aside_of(right, left) or _unrelated(left, right)
+
+
+def _unrelated(left: list[Item], right: list[Item]) -> bool:
+    """Whether these lie beside each other by chance, as slips on a table: words on both sides, and rows that are not level."""
+    if min(len(left), len(right)) <= COLUMN_ROWS:
+        return False
+    height = statistics.median(item.bottom - item.top for item in (*left, *right))
+    apart = min(item.left for item in right) - max(item.right for item in left) >= APART * height
+    level = min(_level_with(left, right) / len(left), _level_with(right, left) / len(right))
+    return apart and level <= 0.5 and all(_share_of_letters(side) >= 0.5 for side in (left, right))
+
+
+def _share_of_letters(items: list[Item]) -> float:
+    marks = [letter for item in items for letter in item.line.text if letter.isalnum()]
+    return sum(map(str.isalpha, marks)) / max(1, len(marks))
 
 
 def _wordy(items: list[Item]) -> bool:

@@ -18,6 +18,8 @@ LEAST_GAP = 0.2
 """White between two columns, in heights of the writing."""
 NEXT_ROW = 3.2
 """White between two rows of one table, in heights of the writing, at most."""
+FAR = 8.0
+"""White between two columns of nothing but words, in heights of the writing, at most."""
 FILLERS = 2
 """Rows with one piece that may stand between rows of a table: a section's name, an item that takes two rows."""
 
@@ -285,14 +287,16 @@ def _fills(grid: Grid, column: int) -> bool:
     return len(cells) >= 4 and words >= 2.5 and widths[len(widths) // 3] >= 0.75 * widths[-1]
 
 
-def table_of(grid: Grid) -> Table | None:
-    """The table with its heads; None where two rows of text under each other give no hint of being one."""
+def table_of(grid: Grid) -> tuple[Grid, Table] | None:
+    """The table with its heads, and its grid without what stands over these; None where two rows of text give no hint of a table."""
+    grid = _from_heads(grid)
     kinds = _kinds(grid.rows)
     heads = _head_rows(grid, kinds)
     body = grid.rows[heads:]
     columns = len(grid.rows[0])
     few = sum(sum(cell is not None for cell in row) >= 2 for row in grid.rows) < 3
-    if not body or (not heads and few and all(kind == "text" for kind in kinds)):
+    words = not heads and all(kind == "text" for kind in kinds)
+    if not body or (words and (few or _far_apart(grid))):
         return None
     over = grid.rows[_first_head(grid, heads) : heads]
     column_heads = [" ".join(cell.text for row in over if (cell := row[c])) for c in range(columns)]
@@ -334,7 +338,26 @@ def table_of(grid: Grid) -> Table | None:
     if not cells:
         return None
     lines = tuple(dict.fromkeys(line for strip in grid.strips for piece in strip.pieces for line in piece.lines))
-    return Table(tuple(cells), tuple(column_heads), tuple(row_heads), lines, Box.around([line.box for line in lines]))
+    return grid, Table(tuple(cells), tuple(column_heads), tuple(row_heads), lines, Box.around([line.box for line in lines]))
+
+
+def _far_apart(grid: Grid) -> bool:
+    """Whether columns of words without a colon lie so far from each other that they are not one thing: two signs in a hall."""
+    height = statistics.median(strip.height for strip in grid.strips)
+    names = [row[0].text.rstrip() for row in grid.rows if row[0]]
+    colons = sum(name.endswith(":") for name in names)
+    return max(right - left for left, right in grid.gaps) > FAR * height and colons < 0.5 * len(names)
+
+
+def _from_heads(grid: Grid) -> Grid:
+    """Without rows of labels with values over the row of heads: a bill's number and date over its items."""
+    for first in range(1, min(6, len(grid.rows) - 2)):
+        if not any(marks.labelled(piece.text) for piece in grid.strips[first - 1].pieces):
+            return grid
+        part = Grid(grid.numbers[first:], grid.strips[first:], grid.gaps, grid.rows[first:])
+        if _head_rows(part, _kinds(part.rows)) and _is_table(part):
+            return part
+    return grid
 
 
 def _next_name(rows: Sequence[Sequence[Piece | None]], column: int) -> str:
@@ -376,6 +399,8 @@ def _is_head(
 ) -> bool:
     cells = [(c, cell.text) for c in figures if (cell := row[c])]
     if not figures or (not cells and sum(cell is not None for cell in row) < 2):
+        return False
+    if any(":" in cell.text and marks.labelled(cell.text) for cell in row if cell):
         return False
     if not cells:
         return True

@@ -59,6 +59,7 @@ class Sheet:
         length = self.length(text, size, bold)
         left -= {"left": 0, "centre": length // 2, "right": length}[align]
         self.printed.append((left, top, text, size, bold))
+        self.width = max(self.width, left + length + MARGIN // 2)
         self.bottom = max(self.bottom, top + round(size * STEP))
         return left + length
 

@@ -103,7 +103,8 @@ def nutrition(sheet: Sheet) -> None:
         else [name, f"{sheet.chance.randint(900, 1900)} kJ", f"{sheet.chance.randint(200, 600)} kJ"]
         for name in names
     ]  # fmt: skip
-    sheet.table(["Typical values", "per 100 g", portion], rows, [MARGIN, 560, 900], top, right=sheet.chance.random() < 0.6)
+    right = sheet.chance.random() < 0.6
+    sheet.table(["Typical values", "per 100 g", portion], rows, [MARGIN, 560, 900] if right else [MARGIN, 420, 680], top, right=right)
     sheet.text(said(sheet, 2), MARGIN, sheet.bottom + 40, 860, 24)
 
 
