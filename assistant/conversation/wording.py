@@ -34,7 +34,8 @@ def kind_of(intent: Intent) -> Kind:
 
 def worded(part: Answer, intent: Intent, seen: Seen, sentences: int) -> tuple[list[str], list[str]]:
     """The sentences of a part of an answer that are said at once, and those that are held back for "more"."""
-    return shortened(part.text, NO_END if whole(intent, seen) else sentences)
+    first, rest = shortened(part.text, NO_END if whole(intent, seen) else sentences)
+    return first, [*rest, *part.rest]
 
 
 def doubt(intent: Intent, confidence: float, confirm_below: float) -> list[str]:

@@ -38,7 +38,7 @@ MOST_SPELLED = 60
 def sentences_of(page: Page) -> list[str]:
     """Everything on the page that the voice can say, in the order in which one reads; a medicine's label as it is printed."""
     if medicine.looks_like_medicine(page):
-        return pieces(medicine.verbatim(_WHOLE, page)[0])
+        return pieces(medicine.verbatim(_WHOLE, page).said)
     foreign = scripts.foreign(page.text)
     blocks = [
         " ".join(row.text for row in block.rows if scripts.latin_share(row.text) >= MOSTLY) for block in page.blocks

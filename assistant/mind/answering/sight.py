@@ -90,8 +90,8 @@ def style(question: Question) -> Style:
 
 def read_medicine(question: Question, page: Page) -> Answer:
     """What is printed, where somebody asks how a medicine looks."""
-    said, lines = medicine.verbatim(question, page)
-    return Answer(f"{MEDICINE_IS_READ} {said}", False, "", lines)
+    label = medicine.verbatim(question, page)
+    return Answer(f"{MEDICINE_IS_READ} {label.said}", False, "", label.lines, rest=label.rest)
 
 
 def only_read(error: AssistantError, given: Answer) -> Answer:

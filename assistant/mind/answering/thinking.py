@@ -107,6 +107,7 @@ def joined(parts: Sequence[Answer]) -> Answer:
         next((part.reason for part in parts if part.reason), ""),
         tuple(dict.fromkeys(line for part in parts for line in part.evidence)),
         " ".join(part.seen for part in parts if part.seen),
+        tuple(sentence for part in parts for sentence in part.rest),
     )
 
 

@@ -290,15 +290,17 @@ def open_question(question: Question, page: Page) -> list[Span]:
 
 
 def _rows_with(question: Question, page: Page) -> list[Span]:
-    """Blocks, or rows of long blocks, in which the question's key words occur, best first."""
+    """Blocks, or sentences of long blocks, in which the question's key words occur, best first."""
     spans = []
     for block in page.blocks:
         short = sum(len(row.text.split()) for row in block.rows) <= 20
-        for rows in [block.rows] if short else [(row,) for row in block.rows]:
-            text = " ".join(row.text for row in rows)
-            belief = _weighed(question, text)
-            if belief and not _echo(question, text):
-                spans.append(of_rows(rows, belief * LIKELY + 0.2 * (belief >= 0.99)))
+        inside = {line for row in block.rows for line in row.lines}
+        whole = [of_rows(block.rows, 0.0)]
+        sentences = [Span(each.text, each.lines, 0.0) for each in page.structure.statements if each.lines[0] in inside]
+        for span in whole if short else sentences:
+            belief = _weighed(question, span.text)
+            if belief and not _echo(question, span.text):
+                spans.append(replace(span, belief=belief * LIKELY + 0.2 * (belief >= 0.99)))
     return _ranked(spans)
 
 

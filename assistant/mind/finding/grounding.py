@@ -8,10 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from itertools import pairwise
 
 from assistant.mind.finding import medicine, scripts
 from assistant.mind.finding.fields import FINDERS
-from assistant.mind.finding.spans import LIKELY, Span, fold, matches, of_rows
+from assistant.mind.finding.spans import LIKELY, Span, fold, matches
 from assistant.mind.understanding.question import Question
 from assistant.picture.page import Line, Page, Row
 from assistant.ports.engines import LanguageModel
@@ -60,6 +61,8 @@ class Answer:
     """The lines the answer stands in; when abstaining, the lines that could be read."""
     seen: str = ""
     """What the picture model said, with nothing added; empty where it was not asked."""
+    rest: tuple[str, ...] = ()
+    """Sentences held back, for who asks for more."""
 
 
 def answer(question: Question, page: Page, judge: LanguageModel | None = None) -> Answer:
@@ -73,8 +76,8 @@ def answer(question: Question, page: Page, judge: LanguageModel | None = None) -
     if foreign and scripts.latin_share(page.text) < MOSTLY:
         return Answer(OTHER_SCRIPT.format(foreign), True, "writing in other letters", page.lines)
     if medicine.looks_like_medicine(page):
-        said, lines = medicine.verbatim(question, page)
-        return Answer(said, False, "", lines)
+        label = medicine.verbatim(question, page)
+        return Answer(label.said, False, "", label.lines, rest=label.rest)
     if question.kind == "read":
         return _read(question, page)
     if question.kind == "whether":
@@ -134,18 +137,25 @@ def _worth_reading(rows: Sequence[Row]) -> bool:
 
 def _whether(question: Question, page: Page) -> Answer:
     """Yes only when the words stand there. Their absence proves nothing, so there is never a "no"."""
-    best = max(
-        (of_rows(block.rows[i : i + 2], matches(question.keys, " ".join(row.text for row in block.rows[i : i + 2])))
-         for block in page.blocks for i in range(len(block.rows))),
-        key=lambda span: span.belief,
-    )  # fmt: skip
-    if question.keys and best.belief >= LIKELY:
-        shown = " ".join(plain(best.text).split()[:16])
-        negative = any(word in fold(best.text).split() for word in ("no", "not", "without", "never"))
-        return Answer(f"{'It says' if negative else 'Yes. It says'}: {shown}.", False, "", best.lines)
+    sentences = [Span(each.text, each.lines, matches(question.keys, each.text)) for each in page.structure.statements]
+    best = max(sentences, key=lambda span: span.belief, default=None)
+    if best is None or best.belief < LIKELY:
+        best = max(_neighbours(question, sentences), key=lambda span: span.belief, default=best)
+    if question.keys and best is not None and best.belief >= LIKELY:
+        shown = best.text if best.text.rstrip().endswith((".", "!", "?")) else f"{plain(best.text)}."
+        doubtful = question.asks("can i", "may i", "could i", "should i") or any(
+            word in fold(best.text).split() for word in ("no", "not", "without", "never")
+        )
+        return Answer(f"{'It says' if doubtful else 'Yes. It says'}: {shown}", False, "", best.lines)
     asked = " ".join(words[0] for words in question.keys)
     said = f"I do not find {asked or 'that'} in what I could read, but I may have missed it."
     return Answer(f"{said} {could_read(_gist(page))}", True, NOT_FOUND, page.lines)
+
+
+def _neighbours(question: Question, sentences: Sequence[Span]) -> list[Span]:
+    """Each sentence with the next, where the words asked for stand in both."""
+    joined = [Span(f"{a.text} {b.text}", (*a.lines, *b.lines), 0.0) for a, b in pairwise(sentences)]
+    return [replace(span, belief=matches(question.keys, span.text)) for span in joined]
 
 
 def _gist(page: Page) -> str:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
+from dataclasses import dataclass
 
-from assistant.mind.finding.spans import matches, of_rows
+from assistant.mind.finding.spans import matches
 from assistant.mind.understanding.question import Question
-from assistant.picture.page import Line, Page, Row
+from assistant.picture.page import Line, Page, Passage
 from assistant.sound.speaking.phrases import LOOK_ALIKE, MEDICINE_END, reading
 
 _WORDS = {
@@ -24,6 +26,37 @@ _CUES = (
     re.compile(r"\b\d+(?:[.,]\d+)? ?(?:mg|mcg|µg|iu|i\.e\.)\b(?! *%)", re.IGNORECASE),
 )
 _FOOD = re.compile(r"\b(nutrition facts|calories|serving size|nährwerte|valeurs nutritionnelles)\b", re.IGNORECASE)
+_FORM = rf"(?:{'|'.join(_WORDS['forms'].split())}|ml|drops?|puffs?|sachets?|spoonfuls?|doses?)"
+_HOW_OFTEN = (
+    r"\b(?:daily|hours?|times|once|twice|every|per day|a day|each day|at (?:night|bedtime)|morning|evening|meals?|maximum|täglich|stunden"
+    r"|par jour|max)\b"
+)
+_EXPIRY = re.compile(
+    r"\b(?:exp(?:iry|ires?|iration)?(?: date)?|use (?:by|before)|best before|valid until|verwendbar bis|verw\.? bis|à utiliser avant)\b", re.I
+)
+_LOT = re.compile(r"\b(?:lot|batch|l0t|ch\.-b\.)\b", re.IGNORECASE)
+_MAKER = re.compile(
+    r"\b(?:ma holder|manufactur\w+|made (?:by|in)|marketed by|distributed by|marketing authori[sz]ation|hersteller|ltd|limited|gmbh|inc|plc"
+    r"|pharma\w*|laborator\w+|corp)\b",
+    re.IGNORECASE,
+)
+_DOSE = re.compile(
+    rf"\b(?:take|takes|chew|swallow|apply|inject|adults?|dose|dosage|children)\b.*(?:\d|{_FORM}|{_HOW_OFTEN})|{_FORM}.*{_HOW_OFTEN}"
+    rf"|\b(?:not|no) more than\b|\bnur \d+ ?x\b|{_HOW_OFTEN}.*{_FORM}",
+    re.IGNORECASE,
+)
+_NOT_DOSE = re.compile(r"\breach of children\b|\bnot take\b(?!.*\bmore\b)", re.IGNORECASE)
+_COUNT = re.compile(rf"\b\d+\s*(?:x\s*\d+\s*)?(?:[^\W\d]+[- ]?){{0,2}}{_FORM}", re.IGNORECASE)
+_STRENGTH = re.compile(r"\d\s*(?:mg|mcg|µg|g|ml|iu|i\.e\.|%)", re.IGNORECASE)
+_ASKED = (
+    (_EXPIRY, r"expir\w*|best before|use by|out of date|go(?:es)? off|still good|until when|shelf life|how long .*(?:good|keep)"),
+    (_LOT, r"lot|batch"),
+    (_MAKER, r"who (?:makes|made|manufactures|produces)|manufacturer|maker|brand|company|made by"),
+    (_COUNT, r"how many .*(?:in (?:it|the|this|here)|are there|left|does it (?:hold|contain)|come)|number of"),
+    (_DOSE, r"take|dose|dosage|how often|how (?:many|much)|when (?:should|do|can)|a day|per day|daily|directions|instructions|apply|use it"),
+    (_STRENGTH, r"strength|how strong|milligrams?|mg"),
+)
+"""What a label says, and how it is asked for; the first that fits."""
 UNCLEAR = 0.85
 """Lines read with less confidence are announced as unclear."""
 _MOST_WORDS = 40
@@ -37,36 +70,75 @@ def looks_like_medicine(page: Page) -> bool:
     return sum(cue.search(text) is not None for cue in _CUES) >= 2 and _FOOD.search(text) is None
 
 
-def verbatim(question: Question, page: Page) -> tuple[str, tuple[Line, ...]]:
-    """The printed rows that the question is about (all, if none or if asked to read), and a warning.
+@dataclass(frozen=True)
+class Label:
+    """What a label says to a question, in whole sentences as printed."""
 
-    Returns the words to say and the lines they stand in.
-    """
-    rows = _about(question, page)
-    lines = of_rows(rows, 1.0).lines
+    said: str
+    """What was asked for, and a warning."""
+    rest: tuple[str, ...]
+    """Everything else on the label, in its order."""
+    lines: tuple[Line, ...]
+    """Where what is said stands."""
+
+
+def verbatim(question: Question, page: Page) -> Label:
+    """What is printed about the question, first; all, if asked to read. Nothing is reckoned, joined or left out."""
+    statements = _statements(page)
+    about = _about(question, page, statements)
+    said = [f"The label says: {reading([each.text for each in about])}"]
     unclear = sum(line.confidence < UNCLEAR for line in page.lines)
-    said = [f"The label says: {reading([row.text for row in rows])}"]
     if unclear:
         said.append(f"{unclear} {'line was' if unclear == 1 else 'lines were'} unclear.")
-    mixed = [word for row in rows for word in _ALIKE.findall(row.text)]
+    mixed = [word for each in about for word in _ALIKE.findall(each.text)]
     if mixed:
         said.append(LOOK_ALIKE.format(", ".join(mixed)))
-    return " ".join([*said, MEDICINE_END]), lines
+    rest = tuple(reading([each.text]) for each in statements if not _within(each, about))
+    lines = tuple(dict.fromkeys(line for each in about for line in each.lines))
+    return Label(" ".join([*said, MEDICINE_END]), tuple(filter(None, rest)), lines)
 
 
-def _about(question: Question, page: Page) -> list[Row]:
+def _statements(page: Page) -> list[Passage]:
+    """Everything the label says, a sentence or a row of a table each, from top to bottom as it is read."""
+    order = {id(line): place for place, line in enumerate(page.lines)}
+    return sorted(page.structure.statements, key=lambda each: order.get(id(each.lines[0]), 0))
+
+
+def _within(statement: Passage, about: Sequence[Passage]) -> bool:
+    return any(statement == each or (statement.text in each.text and set(statement.lines) <= set(each.lines)) for each in about)
+
+
+def _about(question: Question, page: Page, statements: Sequence[Passage]) -> list[Passage]:
     if question.kind == "read":
-        return list(page.rows)
+        return list(statements)
+    for looks, asked in _ASKED:
+        if question.asks(asked):
+            found = _expiry(page, statements) if looks is _EXPIRY else [each for each in statements if looks.search(each.text)]
+            if looks is _DOSE:
+                found = [each for each in found if not _NOT_DOSE.search(each.text)]
+            if looks is _COUNT:
+                found = [each for each in found if not _DOSE.search(each.text)]
+            if found:
+                return found
     if question.kind in ("title", "product", "brand"):
         tallest = max(row.height for row in page.rows)
-        return [row for row in page.rows if row.height >= 0.7 * tallest]
-    scored = [(matches(question.keys, row.text), row) for row in page.rows]
-    best = max(score for score, _ in scored)
+        large = {id(line) for row in page.rows if row.height >= 0.7 * tallest for line in row.lines}
+        return [each for each in statements if any(id(line) in large for line in each.lines)]
+    scored = [(matches(question.keys, each.text), each) for each in statements]
+    best = max((score for score, _ in scored), default=0.0)
     if best >= 0.4:
-        return [row for score, row in scored if score >= 0.8 * best]
-    rows: list[Row] = []
-    for row in page.rows:
-        if sum(len(each.text.split()) for each in rows) > _MOST_WORDS:
+        return [each for score, each in scored if score >= 0.8 * best]
+    first: list[Passage] = []
+    for each in statements:
+        if first and sum(len(one.text.split()) for one in (*first, each)) > _MOST_WORDS:
             break
-        rows.append(row)
-    return rows
+        first.append(each)
+    return first
+
+
+def _expiry(page: Page, statements: Sequence[Passage]) -> list[Passage]:
+    """The date with its label, where these are a pair; else the sentence that speaks of it."""
+    pairs = [pair for pair in page.structure.pairs if _EXPIRY.search(pair.label.text)]
+    if pairs:
+        return [Passage(f"{p.label.text} {p.value.text}", (*p.label.lines, *p.value.lines), p.value.box) for p in pairs]
+    return [each for each in statements if _EXPIRY.search(each.text)]

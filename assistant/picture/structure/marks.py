@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass
 
 _UNITS = frozenset(
-    """% ‰ ° °c °f g kg mg mcg µg μg ug lb lbs oz st t ml cl dl l fl floz pt qt gal m cm mm km ft in mi kj kcal cal iu ie w kw kwh v a hz
+    """% ‰ ° °c °f ℃ ℉ g kg mg mcg µg μg ug lb lbs oz st t ml cl dl l fl floz pt qt gal m cm mm km ft in mi kj kcal cal iu ie w kw kwh v a hz
     mb gb kb tb am pm a.m. p.m. a.m p.m h hr hrs hour hours uhr min mins s sec eur usd gbp chf dkk sek nok pln czk huf rm rp € £ $ ¥ ₹ kr zł
     ea each pcs pc x × m² m³ km/h mph bar psi dpi ppm""".split()
 )
@@ -182,7 +182,7 @@ def labelled(text: str) -> list[tuple[int, int, int, int]]:
     By colons ("MFG: 01/2025 EXP: 01/2027"), by leaders ("Total ..... 12.99"), or by figures ("MFG 01/2025 EXP 01/2027").
     """
     leader = LEADER.search(text)
-    if leader and leader.start() and text[leader.end() :].strip():
+    if leader and any(map(str.isalnum, text[: leader.start()])) and text[leader.end() :].strip():
         return [(0, leader.start(), leader.end(), len(text))]
     return _by_colons(text) or _by_values(text)
 

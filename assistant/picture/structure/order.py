@@ -186,7 +186,7 @@ def _unrelated(left: list[Item], right: list[Item]) -> bool:
         return False
     height = statistics.median(item.bottom - item.top for item in (*left, *right))
     apart = min(item.left for item in right) - max(item.right for item in left) >= APART * height
-    level = min(_level_with(left, right) / len(left), _level_with(right, left) / len(right))
+    level = max(_level_with(left, right) / len(left), _level_with(right, left) / len(right))
     return apart and level <= 0.5 and all(_share_of_letters(side) >= 0.5 for side in (left, right))
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
@@ -15,6 +16,12 @@ PADDED = 0.12
 """White at each end of a line's box, in heights: readers leave a little around what they found."""
 WORD_GAP = 0.7
 """White between two lines, in heights, up to which they are one piece: the reader cut within a phrase."""
+
+
+_LEADING = re.compile(r"^(?:[.…·_]+\s+|[.…·_]{2,})+")
+_TRAILING = re.compile(r"(?:\s+[.…·_]+|[.…·_]{2,})+$")
+_WIDE = str.maketrans("：，；（）！？", ":,;()!?")
+"""Marks as wide as Chinese characters, which the reader takes for ours."""
 
 
 @dataclass(frozen=True)
@@ -137,14 +144,14 @@ def strips_of(blocks: Sequence[Block], tilt: float) -> list[Strip]:
     for number, column, items in rows:
         if items:
             pieces = [_piece(item) for item in items]
-            strips.append(Strip(tuple(_near_joined(pieces, everywhere)), number, column))
+            strips.append(Strip(tuple(_without_leaders(_near_joined(pieces, everywhere))), number, column))
     return strips
 
 
 def _piece(item: Item) -> Piece:
     pad = min(PADDED * (item.bottom - item.top), (item.right - item.left) / 4)
     part = (item.line, 0, len(item.line.text), item.left + pad, item.right - pad)
-    return Piece(item.line.text, (part,), item.top, item.bottom)
+    return Piece(item.line.text.translate(_WIDE), (part,), item.top, item.bottom)
 
 
 def _items(row: Row, tilt: float) -> list[Item]:
@@ -160,6 +167,20 @@ def _near_joined(pieces: list[Piece], everywhere: Sequence[Item]) -> list[Piece]
         else:
             groups.append([after])
     return [join(group) for group in groups]
+
+
+def _without_leaders(pieces: list[Piece]) -> list[Piece]:
+    """Without the dots that lead from one piece to the next."""
+    kept = []
+    for place, piece in enumerate(pieces):
+        start, end = 0, len(piece.text)
+        if place > 0:
+            start = len(piece.text) - len(_LEADING.sub("", piece.text))
+        if place + 1 < len(pieces):
+            end = len(_TRAILING.sub("", piece.text))
+        if start < end:
+            kept.append(piece.cut(start, end) if end - start < len(piece.text) else piece)
+    return kept or pieces
 
 
 def _begins_column(piece: Piece, everywhere: Sequence[Item]) -> bool:

@@ -296,7 +296,8 @@ def table_of(grid: Grid) -> tuple[Grid, Table] | None:
     columns = len(grid.rows[0])
     few = sum(sum(cell is not None for cell in row) >= 2 for row in grid.rows) < 3
     words = not heads and all(kind == "text" for kind in kinds)
-    if not body or (words and (few or _far_apart(grid))):
+    valued = any(marks.is_value(cell.text) for row in body for cell in row[1:] if cell)
+    if not body or (words and ((few and not valued) or _far_apart(grid))):
         return None
     over = grid.rows[_first_head(grid, heads) : heads]
     column_heads = [" ".join(cell.text for row in over if (cell := row[c])) for c in range(columns)]
@@ -304,8 +305,10 @@ def table_of(grid: Grid) -> tuple[Grid, Table] | None:
         if not head and heads:
             column_heads[c] = _spanning(over, grid.rows[heads:], c)
     texts = [c for c in range(columns) if kinds[c] == "text" and any(row[c] for row in body)]
+    figures = [c for c in range(1, columns) if kinds[c] != "text"]
     often = [c for c in texts if sum(row[c] is not None for row in body) >= 0.5 * len(body)]
-    head_column = (often or texts or [0])[0]
+    timed = kinds[0] in ("time", "date", "number") and not figures and columns > 2  # a timetable of words
+    head_column = 0 if timed else (often or texts or [0])[0]
     cells: list[Cell] = []
     row_heads: list[str] = []
     section = ""
@@ -403,7 +406,8 @@ def _is_head(
     if any(":" in cell.text and marks.labelled(cell.text) for cell in row if cell):
         return False
     if not cells:
-        return True
+        kinds = [marks.value_kind(cell.text) for later in below if (cell := later[-1])]
+        return len(row) > 2 or (len(kinds) > 1 and len(set(kinds)) == 1)  # "Name Ann" over "Number 12" is no row of heads
     text = [said for _, said in cells if not marks.is_value(said) or marks.PER.search(said) or said[0] == "("]
     if len(text) == len(cells):
         return True
@@ -425,7 +429,9 @@ def _text_heads(grid: Grid) -> int:
     if any(cell.text.rstrip().endswith(":") for cell in grid.rows[0][:1] if cell):
         return 0
     if len(grid.rows) == 2:
-        return int(first.height <= 0.9 * second.height and full)
+        names, values = ([cell.text for cell in row if cell] for row in grid.rows)
+        figures = sum(any(map(str.isdigit, value)) for value in values) >= (0.5 if len(names) > 2 else 1.0) * len(values)
+        return int(full and (first.height <= 0.9 * second.height or (figures and not any(map(str.isdigit, "".join(names))))))
     return int(full and (len(grid.rows[0]) >= 3 or first.height <= 0.85 * second.height))
 
 

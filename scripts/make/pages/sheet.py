@@ -6,7 +6,7 @@ What was set can be had as the lines a perfect reader would find, or drawn, to b
 from __future__ import annotations
 
 import random
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -23,13 +23,17 @@ STEP = 1.35
 
 @dataclass(frozen=True)
 class Fonts:
-    """Files of fonts; empty for the one that comes with Pillow."""
+    """Files of fonts; a mere name is one that comes with matplotlib (the extra `report`), empty the one that comes with Pillow."""
 
     body: str = ""
     bold: str = ""
 
     def get(self, size: int, bold: bool = False) -> ImageFont.FreeTypeFont | ImageFont.ImageFont:
         path = self.bold if bold else self.body
+        if path and Path(path).name == path:
+            import matplotlib as mpl
+
+            path = str(Path(mpl.get_data_path(), "fonts", "ttf", path))
         if path and not Path(path).is_file():
             raise SystemExit(f"the font {path} is not there: name others with --fonts BODY BOLD")
         return ImageFont.truetype(path, size) if path else ImageFont.load_default(size)
@@ -152,3 +156,18 @@ class Sheet:
             image = image.rotate(tilt, Image.Resampling.BICUBIC, expand=True, fillcolor=(246, 243, 236))
         noise = np.random.default_rng(self.chance.randrange(2**31)).normal(0, 4, (image.height, image.width, 3))
         return Photo(np.clip(np.asarray(image, np.float32) + noise, 0, 255).astype(np.uint8))
+
+
+Kind = Callable[[Sheet], None]
+"""Sets a page."""
+
+
+def sheets(kinds: Sequence[Kind], fonts: Sequence[Fonts], count: int, seed: int = 0) -> list[Sheet]:
+    """`count` pages, the kinds and the fonts in turn; the same for the same seed."""
+    made = []
+    for number in range(count):
+        kind = kinds[number % len(kinds)]
+        sheet = Sheet(kind.__name__, random.Random(f"{seed} {number}"), fonts[(number // len(kinds)) % len(fonts)])
+        kind(sheet)
+        made.append(sheet)
+    return made

@@ -1,193 +1,173 @@
-"""Kinds of page, texts and fonts on which nothing was developed: for `scripts/evaluate/structure`."""
+"""Kinds of page, texts and fonts on which nothing was developed."""
 
 from __future__ import annotations
 
-import random
-from collections.abc import Callable
-from pathlib import Path
+from scripts.make.pages.sheet import MARGIN, Fonts, Kind, Sheet
 
-from scripts.make.pages.sheet import MARGIN, Fonts, Sheet
-
-SENTENCES = """A ferry leaves the small harbour every hour between April and October.
-Passengers with bicycles should board first and stay on the lower deck.
-The crossing takes 25 min. if the sea is calm.
-Mrs. Okafor has run the kiosk on the pier since 1987.
-Fresh crab, prawns, mussels, etc. are sold from the boats at noon.
-Dogs are welcome on a lead!
-The lighthouse was built by J. P. Merrow and stands 31.5 metres above the water.
-Is there a toilet on the island?
-There is one behind the café, approx. 200 m from the landing stage.
-Nobody may light a fire on the beach, not even in a tray.
-Our choir meets on Wednesdays in the upper hall of the school.
-You need not read music, but it helps if you can hold a tune.
-Last winter we sang in St. Albans and raised £2,310.75 for the hospice.
-New voices are wanted above all among the basses.
-Please do not park in front of the fire station, e.g. to unload instruments.
-The boiler must be serviced once a year by somebody who is registered.
-If you smell gas, open the windows, leave the house and ring the emergency number.
-Do not switch anything on or off until the engineer says that it is safe.
-The filter is cleaned with warm water and left to dry overnight.
-Press the left button for three seconds and wait until the lamp turns green.
-Keep the box, for the guarantee ends if the device is sent back without it.
-Batteries do not belong in the household rubbish.
-In the end the fox took only two of the hens, and the third came back by itself.
-Grandmother had hidden the letters in the clock that had not gone for forty years.
-It rained for nine days; on the tenth the river came into the kitchen.
-They carried the piano up to the attic, where it still stands.
-When the water fell again, a carp was lying in the bread oven.
-Nobody believed the postman, who swore that he had seen the mayor in a rowing boat.
-Payment is due within 14 days of the date of this letter.
-After that we charge a fee of 5.5 per cent.""".split("\n")
-NAMES = ("Ines Albrecht", "Tom Varga", "Mei Lindqvist", "Paul Achebe", "Rosa Fontaine", "Jack Sorensen", "Ana Duarte", "Ruth Malone")
+SENTENCES = """The museum of clocks has moved to the old brewery in Corn Street.
+Its oldest piece, a water clock of 1611, still runs three minutes slow.
+Groups of more than eight people are asked to book.
+Prof. Lindgren gives a talk on the last Friday of each month.
+The lift holds four persons or 320 kg.
+Flash may not be used in the upper rooms.
+Who built the first pendulum?
+Nobody knows for sure, but a baker from Delft said that it was he.
+Open the valve by a quarter of a turn and let the water run for 1.5 minutes.
+Never reach under the cover while the blade is moving!
+Clean the seal with a soft cloth, a little vinegar, etc. but not with sand.
+If the red lamp blinks twice, the tank is empty or has not been pushed in.
+Sow the beans 3 cm deep from the middle of May, when the ground is warm.
+They want sun, but they suffer if the wind is cold.
+Tie the plants to canes as soon as they have five leaves.
+Pick them young, for then they are sweet.
+My uncle kept his money in a teapot that stood on top of the wardrobe.
+On the day of the fire he saved the teapot and forgot his trousers.
+The whole street came to see him, and Mrs. Petersen lent him an apron.
+He wore it to the bank.
+Parents of pupils in year 7 will meet their teachers on 9 October.
+The coach leaves from the gate at 7.45 a.m. and does not wait.
+Every child needs a packed lunch, a raincoat and a little money.
+Lost property is kept for six weeks and then given away.
+Your parcel was handed to a neighbour at no. 27.
+Please have your identity card ready when you collect it.
+A fee of $4.50 is due if it is not fetched within ten days.
+We could not find a safe place to leave it.
+Cut along the dotted line and keep the lower part.
+Anyone may object in writing to the council before the end of June.""".split("\n")
+PEOPLE = ("Karin Vogel", "Sam Adeyemi", "Lucia Moretti", "Owen Price", "Nora Blake", "Ivan Petrov", "Leila Haddad", "Hugo Jansen")
 
 
 def said(sheet: Sheet, count: int) -> list[str]:
     return sheet.chance.sample(SENTENCES, count)
 
 
-def money(sheet: Sheet, most: int = 90) -> str:
-    return f"{sheet.chance.randint(1, most)},{sheet.chance.randint(0, 99):02d} €"
+def dollars(sheet: Sheet, most: int = 80) -> str:
+    return f"${sheet.chance.randint(1, most)}.{sheet.chance.randint(0, 99):02d}"
 
 
-def newspaper(sheet: Sheet) -> None:
-    sheet.width = 1300
-    top = sheet.title("The Harbour Herald", 64, "centre")
-    gap = sheet.chance.choice((18, 26))
-    width = (sheet.width - 80 - 3 * gap) // 4
-    for column in range(4):
-        sheet.text(said(sheet, 4), 40 + column * (width + gap), top, width, 24, hyphens=True)
+def magazine(sheet: Sheet) -> None:
+    width = 560
+    sheet.width = 2 * width + 2 * MARGIN + 30
+    top = sheet.title("Time and clocks", 60)
+    for column in range(2):
+        left = MARGIN + column * (width + 30)
+        sheet.put(left, top, ("Upstairs", "In the yard")[column], 32, True)
+        below = top + 60
+        for count in (4, 4):
+            below = sheet.text(said(sheet, count), left, below, width, 26, hyphens=column == 1) + 22
 
 
-def centred_poster(sheet: Sheet) -> None:
-    top = sheet.title("Harbour Choir", 72, "centre")
-    for count in (2, 1, 2):
-        top = sheet.text(said(sheet, count), 150, top, 700, 32, align="centre") + 50
+def manual(sheet: Sheet) -> None:
+    top = sheet.title("Care of the machine", 44)
+    for number, words in enumerate(said(sheet, 5), 1):
+        top = sheet.text([words], MARGIN, top, 700, 26, mark=f"({number})", indent=46) + 12
 
 
-def statement(sheet: Sheet) -> None:
-    top = sheet.title("Account statement", 40)
-    sheet.pair("Account holder", sheet.chance.choice(NAMES), MARGIN, top, at=420)
-    sheet.pair("Account number", f"{sheet.chance.randint(10**7, 10**8)}", MARGIN, top + 36, at=420)
-    shops = sheet.chance.sample(("Card payment bakery", "Standing order rent", "Salary", "Cash machine", "Refund ferry"), 4)
-    rows = [[f"{sheet.chance.randint(1, 28):02d}.06.2027", shop, money(sheet), money(sheet)] for shop in shops]
-    sheet.table(["Date", "Details", "Amount", "Balance"], rows, [MARGIN, 250, 780, 940], top + 120, 24, head_column=1)
+def hotel(sheet: Sheet) -> None:
+    top = sheet.title("Hotel Corona", 50, "centre")
+    sheet.pair("Guest:", sheet.chance.choice(PEOPLE), MARGIN, top)
+    sheet.pair("Room:", str(sheet.chance.randint(101, 520)), 640, top)
+    goods = sheet.chance.sample(("Breakfast", "Double room", "Parking", "Minibar", "Laundry", "City tax"), 4)
+    rows = [[name, f"{sheet.chance.randint(1, 7)}", dollars(sheet, 99), dollars(sheet, 300)] for name in goods]
+    top = sheet.table(["Service", "Nights", "Rate", "Sum"], rows, [MARGIN, 500, 700, 920], top + 90, 26, step=1.8)
+    sheet.pair("Grand total", dollars(sheet, 900), MARGIN, top + 20, 30, at=920, align="right")
+    sheet.text(said(sheet, 2), MARGIN, top + 110, 800, 24)
 
 
-def lessons(sheet: Sheet) -> None:
-    top = sheet.title("Class 4b", 44)
-    subjects = ("Maths", "English", "Music", "Sport", "Art", "Science", "History")
-    rows = [[f"{8 + n}:{sheet.chance.choice(('00', '15', '30'))}", *sheet.chance.choices(subjects, k=5)] for n in range(5)]
-    sheet.table(["Time", "Mon", "Tue", "Wed", "Thu", "Fri"], rows, [MARGIN, 190, 350, 510, 670, 830], top, 26, right=False, step=1.7)
-
-
-def boarding(sheet: Sheet) -> None:
-    values = [("Passenger", sheet.chance.choice(NAMES)), ("Flight", f"KL {sheet.chance.randint(100, 999)}"), ("Gate", f"B{sheet.chance.randint(1, 40)}"),
-              ("Seat", f"{sheet.chance.randint(1, 40)}C"), ("Date", "17 JUN 2027"), ("Boarding", "09:35")]  # fmt: skip
-    top = sheet.title("Boarding pass", 38)
+def ticket(sheet: Sheet) -> None:
+    top = sheet.title("Day return", 48)
+    values = [("From", "Delft"), ("To", "Corn Street"), ("Class", "2"), ("Price", dollars(sheet)), ("Valid on", f"{sheet.chance.randint(10, 28)}/09/2027"), ("Ticket no.", f"{sheet.chance.randint(10**5, 10**6)}")]
     for number, (label, value) in enumerate(values):
-        sheet.pair(label, value, MARGIN + 310 * (number % 3), top + 140 * (number // 3), 32, small=22)
+        left = MARGIN + 470 * (number % 2)
+        sheet.pair(f"{label}:", value, left, top + 56 * (number // 2), 28, at=left + 190)
 
 
-def weather(sheet: Sheet) -> None:
-    top = sheet.title("Weather this week", 40)
-    days = ["", "Monday", "Tuesday", "Wednesday", "Thursday"]
-    rows = [[name, *(f"{sheet.chance.randint(low, high)}{unit}" for _ in range(4))]
-            for name, low, high, unit in (("Highest", 14, 29, " °C"), ("Lowest", 3, 13, " °C"), ("Rain", 0, 90, "%"), ("Wind", 4, 60, " km/h"))]  # fmt: skip
-    sheet.table(days, rows, [MARGIN, 260, 440, 620, 820], top, 28, right=False)
-    sheet.text(said(sheet, 2), MARGIN, sheet.bottom + 30, 820, 26)
+def dosing(sheet: Sheet) -> None:
+    top = sheet.title("Febrol for children", 46)
+    top = sheet.text(["Give the syrup with the spoon that is in the box.", "Wait at least six hours before the next dose."], MARGIN, top, 760, 26) + 24
+    rows = [[age, f"{sheet.chance.randint(2, 20)} ml", f"{sheet.chance.randint(2, 4)}"] for age in ("3 to 6 months", "6 to 12 months", "1 to 4 years", "5 to 7 years")]
+    top = sheet.table(["Age", "Single dose", "Doses a day"], rows, [MARGIN, 420, 690], top, 28, right=False)
+    sheet.pair("Expiry date:", f"0{sheet.chance.randint(1, 9)}/2029", MARGIN, top + 30)
 
 
-def cafe(sheet: Sheet) -> None:
-    top = sheet.title("Café on the pier", 50)
-    for dish in sheet.chance.sample(("Fish soup", "Crab sandwich", "Pot of tea", "Scone with jam", "Hot chocolate", "Ginger beer", "Waffle"), 5):
-        price, end = f"{sheet.chance.randint(2, 18)}.{sheet.chance.choice(('50', '80', '95'))}", sheet.length(dish, 30) + MARGIN
-        dots = "." * ((700 - end) // max(1, sheet.length(".", 30)))
-        top = sheet.pair(f"{dish} {dots}", price, MARGIN, top, 30) + 10
+def phones(sheet: Sheet) -> None:
+    top = sheet.title("Choose your plan", 46, "centre")
+    rows = [[name, *(f"{sheet.chance.randint(2, 90)}{unit}" for _ in range(3))] for name, unit in (("Data", " GB"), ("Minutes", "0"), ("Texts", "00"))]
+    rows.append(["Price", *(dollars(sheet, 40) for _ in range(3))])
+    sheet.table(["", "Small", "Medium", "Large"], rows, [MARGIN, 420, 640, 860], top, 30, step=1.9)
 
 
-def rating_plate(sheet: Sheet) -> None:
-    sheet.width = 760
-    top = sheet.title("Dishwasher", 34)
-    for label, value in (("Model:", f"DW-{sheet.chance.randint(100, 999)}"), ("Serial no.:", f"SN{sheet.chance.randint(10**5, 10**6)}"), ("Voltage:", "230 V"), ("Power:", f"{sheet.chance.randint(12, 24)}00 W")):
-        top = sheet.pair(label, value, MARGIN, top, 24) + 4
-    sheet.text(said(sheet, 2), MARGIN, top + 30, 620, 22)
+def sports(sheet: Sheet) -> None:
+    top = sheet.title("Gym", 60)
+    classes = sheet.chance.sample(("Yoga", "Boxing", "Spinning", "Back school", "Pilates", "Zumba"), 5)
+    for number, name in enumerate(classes):
+        top = sheet.pair(name, f"{9 + 2 * number}:{sheet.chance.choice(('00', '15', '45'))}", MARGIN, top, 34, at=520) + 8
+    sheet.text(said(sheet, 2), MARGIN, top + 30, 760, 26)
 
 
-def rules(sheet: Sheet) -> None:
-    top = sheet.title("House rules", 46)
-    top = sheet.text(said(sheet, 1), MARGIN, top, 860, 26) + 20
-    style = sheet.chance.choice(("a)", "1)", "*"))
-    for number, words in enumerate(said(sheet, 4)):
-        mark = {"a)": f"{'abcd'[number]})", "1)": f"{number + 1})", "*": "*"}[style]
-        top = sheet.text([words], MARGIN + 20, top, 700, 26, mark=mark, indent=34) + 4
+def vaccination(sheet: Sheet) -> None:
+    top = sheet.title("Vaccination record", 40)
+    boxes = [("Surname", sheet.chance.choice(("Vogel", "Moretti", "Haddad"))), ("Date of birth", "04/11/1961"), ("Card number", f"V{sheet.chance.randint(10**5, 10**6)}")]
+    for number, (label, value) in enumerate(boxes):
+        sheet.pair(label, value, MARGIN + 320 * number, top, 30, small=20)
+    names = sheet.chance.sample(("Tetanus", "Measles", "Influenza", "Polio", "Rabies"), 3)
+    rows = [[name, f"{sheet.chance.randint(1, 28):02d}/0{sheet.chance.randint(1, 9)}/2026", f"B{sheet.chance.randint(100, 999)}"] for name in names]
+    sheet.table(["Vaccine", "Given on", "Batch"], rows, [MARGIN, 400, 700], top + 170, 26, right=False)
 
 
-def fares(sheet: Sheet) -> None:
-    top = sheet.title("Fares", 54)
-    rows = [[zone, *(f"€{sheet.chance.randint(1, 40)}.{sheet.chance.choice(('00', '20', '50'))}" for _ in range(3))] for zone in ("Zone A", "Zones A-B", "Zones A-C", "Whole county")]
-    sheet.table(["Valid in", "Single", "Day", "Month"], rows, [MARGIN, 480, 690, 900], top, 34)
-    sheet.text(said(sheet, 2), MARGIN, sheet.bottom + 40, 860, 26)
+def seeds(sheet: Sheet) -> None:
+    sheet.width = 640
+    top = sheet.title("Runner beans", 46)
+    top = sheet.text(said(sheet, 3), MARGIN, top, 480, 24) + 18
+    for label, value in (("Sow by", f"0{sheet.chance.randint(6, 9)}/2028"), ("Height", f"{sheet.chance.randint(150, 250)} cm"), ("Spacing", f"{sheet.chance.randint(10, 40)} cm")):
+        top = sheet.pair(label, value, MARGIN, top, 24, at=420)
 
 
-def ingredients(sheet: Sheet) -> None:
-    sheet.width = 700
-    top = sheet.title("Seeded crackers", 48)
-    flour = sheet.chance.choice(("rye flour (62.5%)", "oat flour (40%)"))
-    top = sheet.text([f"Ingredients: {flour}, sunflower seeds, linseed, rapeseed oil, barley malt extract, sea salt."], MARGIN, top, 560, 24) + 16
-    top = sheet.text(["May contain traces of milk and nuts.", "Not suitable for children under 3."], MARGIN, top, 560, 24) + 16
-    sheet.pair("Best before:", f"{sheet.chance.randint(10, 28)}.11.2027", MARGIN, top, 24)
+def school(sheet: Sheet) -> None:
+    sheet.put(MARGIN, MARGIN, "Corn Street School", 32, True)
+    top = sheet.text(said(sheet, 4), MARGIN, 140, 860, 27) + 24
+    for words in said(sheet, 3):
+        top = sheet.text([words], MARGIN + 40, top, 720, 27, mark="–", indent=26) + 4
+    sheet.text(said(sheet, 2), MARGIN, top + 24, 860, 27, hyphens=True)
 
 
-def syrup(sheet: Sheet) -> None:
-    sheet.width = 760
-    top = sheet.title("Tussol cough syrup", 46)
-    top = sheet.text(["Adults: 10 ml every 4 to 6 hours, but no more than 4 doses in 24 hours."], MARGIN, top, 600, 26) + 14
-    top = sheet.text(["Shake the bottle well before use.", "Do not give to children under 6 years unless a doctor has advised it."], MARGIN, top, 600, 26) + 14
-    top = sheet.pair("Use by", f"0{sheet.chance.randint(1, 9)}/2028", MARGIN, top)
-    sheet.pair("Batch", f"T{sheet.chance.randint(1000, 9999)}B", MARGIN, top)
+def parking(sheet: Sheet) -> None:
+    top = sheet.title("Car park", 64)
+    rows = [[name, dollars(sheet, 9), dollars(sheet, 20)] for name in ("1 hour", "2 hours", "Half a day", "Whole day")]
+    top = sheet.table(["Length of stay", "Mon - Fri", "Sat - Sun"], rows, [MARGIN, 640, 880], top, 32)
+    sheet.text(said(sheet, 1), MARGIN, top + 30, 800, 28)
 
 
-def story(sheet: Sheet) -> None:
-    top = sheet.title("The wet summer", 42, "centre")
-    width = sheet.chance.choice((420, 620, 880))
-    for count in (4, 4):
-        top = sheet.text(said(sheet, count), MARGIN, top, width, 27, hyphens=True) + sheet.chance.choice((0, 24))
+def tale(sheet: Sheet) -> None:
+    sheet.width = 1120
+    gap = sheet.chance.choice((20, 34))
+    width = (1120 - 80 - 2 * gap) // 3
+    for column in range(3):
+        sheet.text(said(sheet, 6), 40 + column * (width + gap), MARGIN, width, 23)
 
 
-def electricity(sheet: Sheet) -> None:
-    sheet.put(MARGIN, MARGIN, sheet.chance.choice(NAMES), 26)
-    sheet.pair("Customer number", f"{sheet.chance.randint(10**6, 10**7)}", 540, MARGIN, 24, at=960, align="right")
-    sheet.pair("Due date", "21.07.2027", 540, MARGIN + 36, 24, at=960, align="right")
-    top = sheet.title("Your electricity bill", 38, top=200)
-    top = sheet.text(said(sheet, 3), MARGIN, top, 880, 25) + 30
-    rows = [[name, f"{sheet.chance.randint(50, 900)}", f"0.{sheet.chance.randint(10, 40)}", money(sheet)] for name in ("Day rate", "Night rate", "Standing charge")]
-    top = sheet.table(["", "kWh", "Price (€)", "Total"], rows, [MARGIN, 520, 720, 940], top, 26)
-    sheet.pair("To pay", money(sheet), MARGIN, top + 30, 34, at=940, align="right")
+def rates(sheet: Sheet) -> None:
+    top = sheet.title("Postage", 48)
+    rows = [[kind, f"{sheet.chance.randint(20, 500)}", dollars(sheet, 9), dollars(sheet, 30)] for kind in ("Letter", "Large letter", "Parcel", "Heavy parcel")]
+    sheet.table(["Kind", "Weight (g)", "Inland", "Abroad"], rows, [MARGIN, 380, 580, 780], top, 28, right=False)
 
 
-KINDS: tuple[Callable[[Sheet], None], ...] = (
-    newspaper, centred_poster, statement, lessons, boarding, weather, cafe, rating_plate, rules, fares, ingredients, syrup, story, electricity,
+def contact(sheet: Sheet) -> None:
+    sheet.width = 720
+    sheet.put(360, MARGIN, sheet.chance.choice(PEOPLE), 44, True, "centre")
+    sheet.put(360, 130, "Clock repairs", 28, False, "centre")
+    top = 210
+    for label, value in (("Phone", f"0151 496 0{sheet.chance.randint(100, 999)}"), ("Mobile", f"07700 900{sheet.chance.randint(100, 999)}"), ("Fax", f"0151 496 1{sheet.chance.randint(100, 999)}")):
+        top = sheet.pair(f"{label}:", value, 120, top, 26)
+    sheet.text(said(sheet, 1), 60, top + 20, 600, 24)
+
+
+KINDS: tuple[Kind, ...] = (
+    magazine, manual, hotel, ticket, dosing, phones, sports, vaccination, seeds, school, parking, tale, rates, contact,
 )  # fmt: skip
 
-
-def fonts() -> tuple[Fonts, ...]:
-    """Faces unlike those of the pages that were tuned on: Pillow's own, and two that come with matplotlib."""
-    import matplotlib as mpl  # of the extra "report"
-
-    folder = Path(mpl.get_data_path()) / "fonts" / "ttf"
-    return (
-        Fonts(str(folder / "STIXGeneral.ttf"), str(folder / "STIXGeneralBol.ttf")),
-        Fonts(),
-        Fonts(str(folder / "DejaVuSansMono.ttf"), str(folder / "DejaVuSansMono-Bold.ttf")),
-    )
-
-
-def sheets(count: int, chosen: tuple[Fonts, ...], seed: int = 0) -> list[Sheet]:
-    """`count` pages, the kinds and the fonts in turn; the same for the same seed."""
-    made = []
-    for number in range(count):
-        kind = KINDS[number % len(KINDS)]
-        sheet = Sheet(kind.__name__, random.Random(f"unseen {seed} {number}"), chosen[(number // len(KINDS)) % len(chosen)])
-        kind(sheet)
-        made.append(sheet)
-    return made
+FONTS = (
+    Fonts("DejaVuSerif-Italic.ttf", "DejaVuSerif-BoldItalic.ttf"),
+    Fonts("STIXGeneralItalic.ttf", "STIXGeneralBolIta.ttf"),
+    Fonts("DejaVuSans-Oblique.ttf", "DejaVuSans-BoldOblique.ttf"),
+)

@@ -1,11 +1,8 @@
-"""Kinds of page that the rules of `assistant/picture/structure` were developed on; others are in `unseen.py`."""
+"""Kinds of page that the rules of `assistant/picture/structure` were developed on from the beginning."""
 
 from __future__ import annotations
 
-import random
-from collections.abc import Callable
-
-from scripts.make.pages.sheet import MARGIN, Fonts, Sheet
+from scripts.make.pages.sheet import MARGIN, Fonts, Kind, Sheet
 
 SENTENCES = """The heating in the front rooms will be off from Monday until the new pump has been fitted.
 Please keep the windows closed while the work is going on.
@@ -184,17 +181,13 @@ def recipe(sheet: Sheet) -> None:
         top = sheet.text([words], 380, top, 560, 24) + 4
 
 
-KINDS: tuple[Callable[[Sheet], None], ...] = (
+KINDS: tuple[Kind, ...] = (
     letter, leaflet, menu, receipt, nutrition, timetable, form_left, form_above, medicine, notice, prices, bill, hours, recipe,
 )  # fmt: skip
 
-
-def sheets(count: int, fonts: tuple[Fonts, ...], seed: int = 0) -> list[Sheet]:
-    """`count` pages, the kinds and the fonts in turn; the same for the same seed."""
-    made = []
-    for number in range(count):
-        kind = KINDS[number % len(KINDS)]
-        sheet = Sheet(kind.__name__, random.Random(f"{seed} {number}"), fonts[(number // len(KINDS)) % len(fonts)])
-        kind(sheet)
-        made.append(sheet)
-    return made
+_DEJAVU = "/usr/share/fonts/truetype/dejavu/DejaVu"
+FONTS = (
+    Fonts(f"{_DEJAVU}Sans.ttf", f"{_DEJAVU}Sans-Bold.ttf"),
+    Fonts(f"{_DEJAVU}Serif.ttf", f"{_DEJAVU}Serif-Bold.ttf"),
+    Fonts(f"{_DEJAVU}SansCondensed.ttf", f"{_DEJAVU}SansCondensed-Bold.ttf"),
+)
