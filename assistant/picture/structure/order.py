@@ -217,10 +217,10 @@ def _aside_of(short: list[Item], prose: list[Item]) -> bool:
     """Whether `short` is a list beside running text: its items stand beside rows in which a sentence goes on."""
     words = statistics.median(len(item.line.text.split()) for item in prose)
     table = min(_level_with(short, prose) / len(short), _level_with(prose, short) / len(prose)) >= 0.9
-    if len(short) < COLUMN_ROWS or words < 4 or table or not _runs(prose):
+    if len(short) < COLUMN_ROWS or words < 4 or table or not _prose(prose):
         return False
     amid = [item for item in prose if item.line.text[:1].islower()]
-    return _level_with(short, amid) >= max(2, 0.3 * len(short))
+    return _level_with(short, amid) >= 2
 
 
 def _prose(items: list[Item]) -> bool:

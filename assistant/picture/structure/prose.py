@@ -25,8 +25,7 @@ PROSE = 0.3
 TALL = 1.25
 """Heights of the body's letters from which a short text is a heading."""
 _NO_END = re.compile(
-    r"\b(?:tel|fax|max|min|approx|ca|nr|no|nos|art|ref|vol|exp|mfg|temp|qty|fig|pg?|pp|ext|est|incl|excl|dept|bl|fl|abs)\.\s*$",
-    re.I,
+    r"\b(?:tel|fax|max|min|approx|ca|nr|no|nos|art|ref|vol|exp|mfg|temp|qty|fig|pg?|pp|ext|est|incl|excl|dept|bl|fl|abs)\.\s*$", re.I
 )
 """Abbreviations after which a figure follows; the library knows those before names."""
 
@@ -91,7 +90,8 @@ class _Shape:
     low: float
     """Share of rows after the first that begin with a small letter."""
     centred: bool
-    rows: int
+    listed: bool
+    """Whether every row begins with a small letter and has few words: a list of things."""
 
 
 @dataclass(frozen=True)
@@ -164,7 +164,7 @@ def _shape(rows: list[Piece]) -> _Shape:
         max(row.right for row in rows),
         sum(low) / len(low) if low else 0.0,
         centred,
-        len(rows),
+        all(marks.starts_low(row.text) for row in rows) and statistics.median(len(row.text.split()) for row in rows) <= 3,
     )
 
 
@@ -194,8 +194,7 @@ def _goes_on(text: _Text, row: Piece, strip: Strip, bullet: bool, shapes: dict[i
     if marks.is_end(before) and not ended:  # an abbreviation
         return full or low
     if low:
-        listed = shape.low >= 0.9 and not full and not marks.is_hanging(before) and len(before.split()) <= 3
-        return (not ended and not listed) or (ended and full)
+        return full if ended else not shape.listed or marks.is_hanging(before)
     if ended:
         indented = row.left - last.left > 1.2 * row.height and len(text.rows) > 1
         return (full or len(text.rows) == 1) and shape.low >= PROSE and not indented
@@ -277,18 +276,12 @@ def _headings(texts: Sequence[_Text], paragraphs: Sequence[Paragraph], body: flo
             continue
         following = texts[index + 1] if index + 1 < len(texts) else None
         tall = text.height >= TALL * body
-        over = (
-            following is not None
-            and (text.block != following.block or len(following.rows) > 1 or following.bullet)
-            and len(paragraphs[index + 1].text) > len(said)
-            and not marks.starts_low(said)
-            and not text.bullet
-        )
+        over = following is not None and (
+            text.block != following.block or len(following.rows) > 1 or following.bullet
+        ) and len(paragraphs[index + 1].text) > len(said) and not marks.starts_low(said) and not text.bullet
         like = following is not None and text.height >= 0.9 * following.height
         if tall or (over and like and (marks.is_capitals(said) or said.endswith(":") or _leads(text, following))):
-            found.append(
-                Heading(said, paragraphs[index].lines, paragraphs[index].box, text.height / body if body else 1.0)
-            )
+            found.append(Heading(said, paragraphs[index].lines, paragraphs[index].box, text.height / body if body else 1.0))
     return tuple(found)
 
 

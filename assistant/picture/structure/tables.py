@@ -414,7 +414,7 @@ def _is_head(
     if first and row[0] is None and any(later[0] is not None for later in below) and len(cells) >= 2:
         return True
     other = [marks.value_kind(said) != _kind_below(below, c) for c, said in cells]
-    return len(cells) >= 2 and all(other)
+    return first and len(cells) >= 2 and all(other)
 
 
 def _kind_below(rows: Sequence[Sequence[Piece | None]], column: int) -> str:

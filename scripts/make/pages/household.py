@@ -178,7 +178,7 @@ def recipe(sheet: Sheet) -> None:
         sheet.put(MARGIN, left, item, 24)
         left += 36
     for words in sheet.chance.sample(SENTENCES[23:26] + SENTENCES[7:9] + SENTENCES[18:20], 4):
-        top = sheet.text([words], 380, top, 560, 24) + 4
+        top = sheet.text([words], 380, top, 420, 24) + 4
 
 
 KINDS: tuple[Kind, ...] = (
