@@ -8,9 +8,8 @@ import unicodedata
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from scripts.make.pages.sheet import Sheet
-
 from assistant.picture.page import Page
+from scripts.make.pages.sheet import Sheet
 
 READ_ALIKE = 0.92
 """Likeness of a sentence read to the one printed: the reader's slips are not counted here, a cut sentence is."""

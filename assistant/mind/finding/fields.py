@@ -277,7 +277,8 @@ def title(_: Question, page: Page) -> list[Span]:
 
 def product(question: Question, page: Page) -> list[Span]:
     """What a thing is: the printed words that name the kind asked for, else the largest words."""
-    keyed = [span for span in _rows_with(question, page) if len(span.text.split()) <= 8] if question.keys else []
+    named = (span for span in _rows_with(question, page) if len(span.text.split()) <= 8 and span.text[-1:] != ".")
+    keyed = list(named) if question.keys else []  # a name is no sentence
     largest = [span for span in cover.titles(page) if not _TABLE_HEAD.search(span.text) and len(fold(span.text)) >= 4]
     return _ranked([replace(span, belief=0.9) for span in keyed[:1]] + largest[:1])
 

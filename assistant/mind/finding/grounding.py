@@ -6,6 +6,7 @@ close, and the sentence is put together. Below a certain belief the answer is no
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
@@ -42,6 +43,11 @@ MOSTLY = 0.5
 """Share of Latin letters from which a row or a page is read aloud."""
 LEGIBLE = 0.6
 """Least confidence of the lines an answer stands in."""
+
+LONG, LISTED = 30, 5
+"""Words of a sentence, and things in it between commas, from which it is a list that nobody wants to hear to its end."""
+_TURNS = frozenset("no not never without free may might trace traces except unless".split())
+"""Words that say something of all that follows: a sentence with one of them is never shortened."""
 
 LOOKS = ("scene", "eyes")
 """Kinds of question that print cannot answer."""
@@ -142,7 +148,8 @@ def _whether(question: Question, page: Page) -> Answer:
     if best is None or best.belief < LIKELY:
         best = max(_neighbours(question, sentences), key=lambda span: span.belief, default=best)
     if question.keys and best is not None and best.belief >= LIKELY:
-        shown = best.text if best.text.rstrip().endswith((".", "!", "?")) else f"{plain(best.text)}."
+        whole = _deciding(question, best.text)
+        shown = whole if whole.rstrip().endswith((".", "!", "?")) else f"{plain(whole)}."
         doubtful = question.asks("can i", "may i", "could i", "should i") or any(
             word in fold(best.text).split() for word in ("no", "not", "without", "never")
         )
@@ -150,6 +157,18 @@ def _whether(question: Question, page: Page) -> Answer:
     asked = " ".join(words[0] for words in question.keys)
     said = f"I do not find {asked or 'that'} in what I could read, but I may have missed it."
     return Answer(f"{said} {could_read(_gist(page))}", True, NOT_FOUND, page.lines)
+
+
+def _deciding(question: Question, sentence: str) -> str:
+    """A sentence in full; of a longer list, what names it and the things in it that were asked for."""
+    head, colon, listed = sentence.partition(":")
+    if not colon or len(head.split()) > 3:
+        head, colon, listed = "", "", sentence
+    things = [thing.strip(" .") for thing in re.split(r"[,;]\s", listed)]
+    if len(sentence.split()) <= LONG or len(things) < LISTED or (not colon and set(fold(sentence).split()) & _TURNS):
+        return sentence
+    asked = [thing for thing in things if matches(question.keys, thing) >= LIKELY]
+    return f"{head}{colon} {', '.join(asked)}".strip() if asked else sentence
 
 
 def _neighbours(question: Question, sentences: Sequence[Span]) -> list[Span]:

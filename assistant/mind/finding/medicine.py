@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 from assistant.mind.finding.spans import matches
 from assistant.mind.understanding.question import Question
@@ -32,7 +33,8 @@ _HOW_OFTEN = (
     r"|par jour|max)\b"
 )
 _EXPIRY = re.compile(
-    r"\b(?:exp(?:iry|ires?|iration)?(?: date)?|use (?:by|before)|best before|valid until|verwendbar bis|verw\.? bis|à utiliser avant)\b", re.I
+    r"\b(?:exp(?:iry|ires?|iration)?(?: date)?|use (?:by|before)|best before|valid until|verwendbar bis|verw\.? bis|à utiliser avant)\b",
+    re.I,
 )
 _LOT = re.compile(r"\b(?:lot|batch|l0t|ch\.-b\.)\b", re.IGNORECASE)
 _MAKER = re.compile(
@@ -49,11 +51,17 @@ _NOT_DOSE = re.compile(r"\breach of children\b|\bnot take\b(?!.*\bmore\b)", re.I
 _COUNT = re.compile(rf"\b\d+\s*(?:x\s*\d+\s*)?(?:[^\W\d]+[- ]?){{0,2}}{_FORM}", re.IGNORECASE)
 _STRENGTH = re.compile(r"\d\s*(?:mg|mcg|µg|g|ml|iu|i\.e\.|%)", re.IGNORECASE)
 _ASKED = (
-    (_EXPIRY, r"expir\w*|best before|use by|out of date|go(?:es)? off|still good|until when|shelf life|how long .*(?:good|keep)"),
+    (
+        _EXPIRY,
+        r"expir\w*|best before|use by|out of date|go(?:es)? off|still good|until when|shelf life|how long .*(?:good|keep)",
+    ),
     (_LOT, r"lot|batch"),
     (_MAKER, r"who (?:makes|made|manufactures|produces)|manufacturer|maker|brand|company|made by"),
     (_COUNT, r"how many .*(?:in (?:it|the|this|here)|are there|left|does it (?:hold|contain)|come)|number of"),
-    (_DOSE, r"take|dose|dosage|how often|how (?:many|much)|when (?:should|do|can)|a day|per day|daily|directions|instructions|apply|use it"),
+    (
+        _DOSE,
+        r"take|dose|dosage|how often|how (?:many|much)|when (?:should|do|can)|a day|per day|daily|directions|instructions|apply|use it",
+    ),
     (_STRENGTH, r"strength|how strong|milligrams?|mg"),
 )
 """What a label says, and how it is asked for; the first that fits."""
@@ -105,7 +113,9 @@ def _statements(page: Page) -> list[Passage]:
 
 
 def _within(statement: Passage, about: Sequence[Passage]) -> bool:
-    return any(statement == each or (statement.text in each.text and set(statement.lines) <= set(each.lines)) for each in about)
+    return any(
+        statement == each or (statement.text in each.text and set(statement.lines) <= set(each.lines)) for each in about
+    )
 
 
 def _about(question: Question, page: Page, statements: Sequence[Passage]) -> list[Passage]:
@@ -113,13 +123,17 @@ def _about(question: Question, page: Page, statements: Sequence[Passage]) -> lis
         return list(statements)
     for looks, asked in _ASKED:
         if question.asks(asked):
-            found = _expiry(page, statements) if looks is _EXPIRY else [each for each in statements if looks.search(each.text)]
+            found = (
+                _expiry(page, statements)
+                if looks is _EXPIRY
+                else [each for each in statements if looks.search(each.text)]
+            )
             if looks is _DOSE:
                 found = [each for each in found if not _NOT_DOSE.search(each.text)]
             if looks is _COUNT:
                 found = [each for each in found if not _DOSE.search(each.text)]
             if found:
-                return found
+                return _with_beginnings(found, statements)
     if question.kind in ("title", "product", "brand"):
         tallest = max(row.height for row in page.rows)
         large = {id(line) for row in page.rows if row.height >= 0.7 * tallest for line in row.lines}
@@ -134,6 +148,25 @@ def _about(question: Question, page: Page, statements: Sequence[Passage]) -> lis
             break
         first.append(each)
     return first
+
+
+def _with_beginnings(found: Sequence[Passage], statements: Sequence[Passage]) -> list[Passage]:
+    """Never the end of a sentence without its beginning: with what stands before a figure or a small letter and has no end."""
+    wanted = list(found)
+    for before, each in reversed(list(pairwise(statements))):
+        goes_on = each.text[:1].isdigit() or each.text[:1].islower()
+        if each in wanted and before not in wanted and goes_on and _unfinished(before, each):
+            wanted.append(before)
+    order = [each for each in statements if each in wanted]
+    return [*order, *(each for each in wanted if each not in order)]
+
+
+def _unfinished(before: Passage, after: Passage) -> bool:
+    """Whether `before` may go on in `after`: in letters of that size, without a full stop, ended by a word and not by a strength."""
+    heights = sorted(max(line.height for line in each.lines) for each in (before, after))
+    ended = re.search(r"\d\s*[^\W\d]{1,3}$|[^\W\d_]{2}$", before.text.rstrip())
+    open_ended = ended is not None and not any(map(str.isdigit, ended.group())) and before.text.rstrip()[-1].islower()
+    return open_ended and len(before.text.split()) >= 3 and heights[0] >= 0.75 * heights[1]
 
 
 def _expiry(page: Page, statements: Sequence[Passage]) -> list[Passage]:

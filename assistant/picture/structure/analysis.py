@@ -6,13 +6,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
+from assistant.picture.structure.grids import grids_of
 from assistant.picture.structure.groups import Group, groups_of
 from assistant.picture.structure.level import SLANTED, skew
 from assistant.picture.structure.lines import Block, Line, Passage, body_height
 from assistant.picture.structure.pairs import Pair, pairs_of
 from assistant.picture.structure.pieces import strips_of
 from assistant.picture.structure.prose import Heading, Listing, Paragraph, Sentence, prose_of
-from assistant.picture.structure.tables import Table, grids_of, table_of
+from assistant.picture.structure.tables import Table, table_of
 
 
 @dataclass(frozen=True)

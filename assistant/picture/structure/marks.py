@@ -6,7 +6,8 @@ import re
 from dataclasses import dataclass
 
 _UNITS = frozenset(
-    """% ‰ ° °c °f ℃ ℉ g kg mg mcg µg μg ug lb lbs oz st t ml cl dl l fl floz pt qt gal m cm mm km ft in mi kj kcal cal iu ie w kw kwh v a hz
+    """% ‰ ° °c °f ℃ ℉ g kg mg mcg µg μg ug lb lbs oz st t ml cl dl l fl floz pt qt gal m cm mm km ft in mi kj kcal cal iu ie w kw kwh v a
+    hz
     mb gb kb tb am pm a.m. p.m. a.m p.m h hr hrs hour hours uhr min mins s sec eur usd gbp chf dkk sek nok pln czk huf rm rp € £ $ ¥ ₹ kr zł
     ea each pcs pc x × m² m³ km/h mph bar psi dpi ppm""".split()
 )
@@ -15,6 +16,7 @@ _MONTH = re.compile(
     r"|dec|déc|dez|dic)[^\W\d]{0,7}\.?,?",
     re.IGNORECASE,
 )
+_MONTH_YEAR = re.compile(r"(0[1-9]|1[0-2]) (19|20)\d\d")
 _DAY = re.compile(r"(mon|tue|wed|thu|fri|sat|sun)[a-z]{0,6}\.?,?", re.IGNORECASE)
 _CURRENCY = re.compile(r"[$€£¥₹]|EUR|USD|GBP|CHF|CAD|AUD|JPY|INR|SEK|NOK|DKK|PLN|CZK|HUF|MYR|IDR|RM|Rp\.?|kr\.?")
 _LINK = re.compile(r"[-–—~/&+x×*]|to|bis|à|till|until|and|or")
@@ -103,6 +105,7 @@ def values(text: str) -> list[Run]:
             or kind in ("unit", "link")
             or (runs[-1].value and before in ("money", "link", "month") and kind == "figure")
             or (runs[-1].value and kind == "month" and before == "figure")
+            or (kind == before == "figure" and _MONTH_YEAR.fullmatch(f"{tokens[index - 1].group()} {token.group()}"))
             or (kind == "money" and before == "figure" and kinds[index + 1 : index + 2] != ["figure"])
         )
         if glued:
@@ -191,7 +194,7 @@ _COLON = re.compile(r"(?<=[^\W_])[.)\]]?\s?:(?!//)(?:\s+|(?=[^\W\d])|(?=\d)(?<![
 
 
 def _by_colons(text: str) -> list[tuple[int, int, int, int]]:
-    colons = [found for found in _COLON.finditer(text)]
+    colons = list(_COLON.finditer(text))
     found: list[tuple[int, int, int, int]] = []
     for number, colon in enumerate(colons):
         before = colons[number - 1].end() if number else 0
@@ -220,6 +223,9 @@ def _by_values(text: str) -> list[tuple[int, int, int, int]]:
     if len(runs) < 2 or len(runs) % 2 or not all(run.value == bool(place % 2) for place, run in enumerate(runs)):
         return []
     labels = [text[run.start : run.end] for run in runs[::2]]
-    if not all(1 <= len(label.split()) <= 4 and not re.search(r"[,;@]", label) and re.search(r"[^\W\d_]{2}|№|#", label) for label in labels):
+    if not all(
+        1 <= len(label.split()) <= 4 and not re.search(r"[,;@]", label) and re.search(r"[^\W\d_]{2}|№|#", label)
+        for label in labels
+    ):
         return []
     return [(a.start, a.end, b.start, b.end) for a, b in zip(runs[::2], runs[1::2], strict=True)]

@@ -176,7 +176,9 @@ def _cut(item: Item, edge: float) -> tuple[Item, Item] | None:
 def _columns(left: list[Item], right: list[Item]) -> bool:
     """Whether these are to be read one after the other: both prose and no table of words, or a list beside prose."""
     if _prose(left) and _prose(right):
-        return not (_level_with(left, right) >= 0.8 * min(len(left), len(right)) and not any(map(_wordy, (left, right))))
+        return not (
+            _level_with(left, right) >= 0.8 * min(len(left), len(right)) and not any(map(_wordy, (left, right)))
+        )
     return _aside_of(left, right) or _aside_of(right, left) or _unrelated(left, right)
 
 

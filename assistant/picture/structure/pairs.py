@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Literal
 
 from assistant.picture.structure import marks
+from assistant.picture.structure.grids import Grid
 from assistant.picture.structure.lines import Passage
 from assistant.picture.structure.pieces import Piece, Strip
-from assistant.picture.structure.tables import Grid, Table
+from assistant.picture.structure.tables import Table
 
 Way = Literal["within", "beside", "below", "table"]
 LONGEST_LABEL = 6
@@ -31,7 +33,9 @@ class Pair:
     """How they stand: in one piece of text, side by side, one over the other, or as row and cell of a table."""
 
 
-def pairs_of(strips: Sequence[Strip], tables: Sequence[tuple[Grid, Table]], running: frozenset[int]) -> tuple[Pair, ...]:
+def pairs_of(
+    strips: Sequence[Strip], tables: Sequence[tuple[Grid, Table]], running: frozenset[int]
+) -> tuple[Pair, ...]:
     """Pairs in `strips`; those in `running` (by number) are rows of longer texts, in which figures make no pairs."""
     found: list[tuple[int, Pair]] = []
     in_table: dict[int, tuple[Grid, Table]] = {n: each for each in tables for n in each[0].numbers}
@@ -90,7 +94,7 @@ def _colon_opens(text: str, place: tuple[int, int, int, int]) -> bool:
 def _beside(strip: Strip, headed: bool) -> Iterator[Pair]:
     """A label and the value right of it; in a row with several, each label with the value that follows it."""
     pieces = strip.pieces
-    for place, (label, value) in enumerate(zip(pieces, pieces[1:], strict=False)):
+    for place, (label, value) in enumerate(pairwise(pieces)):
         if marks.is_value(label.text) or len(label.text.split()) > LONGEST_LABEL:
             continue
         colon = label.text.rstrip().endswith(":") or value.text.lstrip().startswith(":")

@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 import statistics
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from itertools import pairwise
 
 from sentencex import get_sentence_boundaries
@@ -25,7 +25,8 @@ PROSE = 0.3
 TALL = 1.25
 """Heights of the body's letters from which a short text is a heading."""
 _NO_END = re.compile(
-    r"\b(?:tel|fax|max|min|approx|ca|nr|no|nos|art|ref|vol|exp|mfg|temp|qty|fig|pg?|pp|ext|est|incl|excl|dept|bl|fl|abs)\.\s*$", re.I
+    r"\b(?:tel|fax|max|min|approx|ca|nr|no|nos|art|ref|vol|exp|mfg|temp|qty|fig|pg?|pp|ext|est|incl|excl|dept|bl|fl|abs)\.\s*$",
+    re.I,
 )
 """Abbreviations after which a figure follows; the library knows those before names."""
 
@@ -70,7 +71,6 @@ class _Text:
     column: int
     bullet: bool
     alone: bool
-    body: list[Piece] = field(default_factory=list)
 
     @property
     def words(self) -> str:
@@ -160,11 +160,12 @@ def _shape(rows: list[Piece]) -> _Shape:
     lefts, middles = [row.left for row in rows], [(row.left + row.right) / 2 for row in rows]
     centred = len(rows) >= 2 and _spread(middles) < 0.5 * _spread(lefts)
     return _Shape(
-        max(lefts := [row.right - row.left for row in rows]),
+        max(row.right - row.left for row in rows),
         max(row.right for row in rows),
         sum(low) / len(low) if low else 0.0,
         centred,
-        all(marks.starts_low(row.text) for row in rows) and statistics.median(len(row.text.split()) for row in rows) <= 3,
+        all(marks.starts_low(row.text) for row in rows)
+        and statistics.median(len(row.text.split()) for row in rows) <= 3,
     )
 
 
@@ -190,7 +191,9 @@ def _goes_on(text: _Text, row: Piece, strip: Strip, bullet: bool, shapes: dict[i
         return True
     if strip.block != text.block:
         return like and near and low and not marks.is_end(before) and (full or marks.is_hanging(before))
-    ended = marks.is_end(before) and len(_sentence_places(f"{' '.join(before.split()[-4:])} {after}")) > len(_sentence_places(after))
+    ended = marks.is_end(before) and len(_sentence_places(f"{' '.join(before.split()[-4:])} {after}")) > len(
+        _sentence_places(after)
+    )
     if marks.is_end(before) and not ended:  # an abbreviation
         return full or low
     if low:
@@ -205,7 +208,9 @@ def _goes_on(text: _Text, row: Piece, strip: Strip, bullet: bool, shapes: dict[i
     if marks.is_capitals(before) and marks.is_capitals(after):
         return (full or shape.centred) and not any(map(str.isdigit, before + after))
     if after[:1].isdigit() and len(before.split()) >= 4 and before.split()[-1].islower():
-        return full
+        return (
+            full or shape.low >= PROSE or len(_sentence_places(before)) > 1
+        )  # "... Do not take more than", "2 tablets"
     return full and shape.low >= PROSE
 
 
@@ -276,12 +281,18 @@ def _headings(texts: Sequence[_Text], paragraphs: Sequence[Paragraph], body: flo
             continue
         following = texts[index + 1] if index + 1 < len(texts) else None
         tall = text.height >= TALL * body
-        over = following is not None and (
-            text.block != following.block or len(following.rows) > 1 or following.bullet
-        ) and len(paragraphs[index + 1].text) > len(said) and not marks.starts_low(said) and not text.bullet
+        over = (
+            following is not None
+            and (text.block != following.block or len(following.rows) > 1 or following.bullet)
+            and len(paragraphs[index + 1].text) > len(said)
+            and not marks.starts_low(said)
+            and not text.bullet
+        )
         like = following is not None and text.height >= 0.9 * following.height
         if tall or (over and like and (marks.is_capitals(said) or said.endswith(":") or _leads(text, following))):
-            found.append(Heading(said, paragraphs[index].lines, paragraphs[index].box, text.height / body if body else 1.0))
+            found.append(
+                Heading(said, paragraphs[index].lines, paragraphs[index].box, text.height / body if body else 1.0)
+            )
     return tuple(found)
 
 

@@ -34,7 +34,16 @@ When the water fell again, a carp was lying in the bread oven.
 Nobody believed the postman, who swore that he had seen the mayor in a rowing boat.
 Payment is due within 14 days of the date of this letter.
 After that we charge a fee of 5.5 per cent.""".split("\n")
-NAMES = ("Ines Albrecht", "Tom Varga", "Mei Lindqvist", "Paul Achebe", "Rosa Fontaine", "Jack Sorensen", "Ana Duarte", "Ruth Malone")
+NAMES = (
+    "Ines Albrecht",
+    "Tom Varga",
+    "Mei Lindqvist",
+    "Paul Achebe",
+    "Rosa Fontaine",
+    "Jack Sorensen",
+    "Ana Duarte",
+    "Ruth Malone",
+)
 
 
 def said(sheet: Sheet, count: int) -> list[str]:
@@ -64,7 +73,9 @@ def statement(sheet: Sheet) -> None:
     top = sheet.title("Account statement", 40)
     sheet.pair("Account holder", sheet.chance.choice(NAMES), MARGIN, top, at=420)
     sheet.pair("Account number", f"{sheet.chance.randint(10**7, 10**8)}", MARGIN, top + 36, at=420)
-    shops = sheet.chance.sample(("Card payment bakery", "Standing order rent", "Salary", "Cash machine", "Refund ferry"), 4)
+    shops = sheet.chance.sample(
+        ("Card payment bakery", "Standing order rent", "Salary", "Cash machine", "Refund ferry"), 4
+    )
     rows = [[f"{sheet.chance.randint(1, 28):02d}.06.2027", shop, money(sheet), money(sheet)] for shop in shops]
     sheet.table(["Date", "Details", "Amount", "Balance"], rows, [MARGIN, 250, 780, 940], top + 120, 24, head_column=1)
 
@@ -72,12 +83,23 @@ def statement(sheet: Sheet) -> None:
 def lessons(sheet: Sheet) -> None:
     top = sheet.title("Class 4b", 44)
     subjects = ("Maths", "English", "Music", "Sport", "Art", "Science", "History")
-    rows = [[f"{8 + n}:{sheet.chance.choice(('00', '15', '30'))}", *sheet.chance.choices(subjects, k=5)] for n in range(5)]
-    sheet.table(["Time", "Mon", "Tue", "Wed", "Thu", "Fri"], rows, [MARGIN, 190, 350, 510, 670, 830], top, 26, right=False, step=1.7)
+    rows = [
+        [f"{8 + n}:{sheet.chance.choice(('00', '15', '30'))}", *sheet.chance.choices(subjects, k=5)] for n in range(5)
+    ]
+    sheet.table(
+        ["Time", "Mon", "Tue", "Wed", "Thu", "Fri"],
+        rows,
+        [MARGIN, 190, 350, 510, 670, 830],
+        top,
+        26,
+        right=False,
+        step=1.7,
+    )
 
 
 def boarding(sheet: Sheet) -> None:
-    values = [("Passenger", sheet.chance.choice(NAMES)), ("Flight", f"KL {sheet.chance.randint(100, 999)}"), ("Gate", f"B{sheet.chance.randint(1, 40)}"),
+    values = [("Passenger", sheet.chance.choice(NAMES)), ("Flight", f"KL {sheet.chance.randint(100, 999)}"),
+              ("Gate", f"B{sheet.chance.randint(1, 40)}"),
               ("Seat", f"{sheet.chance.randint(1, 40)}C"), ("Date", "17 JUN 2027"), ("Boarding", "09:35")]  # fmt: skip
     top = sheet.title("Boarding pass", 38)
     for number, (label, value) in enumerate(values):
@@ -88,15 +110,21 @@ def weather(sheet: Sheet) -> None:
     top = sheet.title("Weather this week", 40)
     days = ["", "Monday", "Tuesday", "Wednesday", "Thursday"]
     rows = [[name, *(f"{sheet.chance.randint(low, high)}{unit}" for _ in range(4))]
-            for name, low, high, unit in (("Highest", 14, 29, " °C"), ("Lowest", 3, 13, " °C"), ("Rain", 0, 90, "%"), ("Wind", 4, 60, " km/h"))]  # fmt: skip
+            for name, low, high, unit in (("Highest", 14, 29, " °C"), ("Lowest", 3, 13, " °C"), ("Rain", 0, 90, "%"),
+                ("Wind", 4, 60, " km/h"))]  # fmt: skip
     sheet.table(days, rows, [MARGIN, 260, 440, 620, 820], top, 28, right=False)
     sheet.text(said(sheet, 2), MARGIN, sheet.bottom + 30, 820, 26)
 
 
 def cafe(sheet: Sheet) -> None:
     top = sheet.title("Café on the pier", 50)
-    for dish in sheet.chance.sample(("Fish soup", "Crab sandwich", "Pot of tea", "Scone with jam", "Hot chocolate", "Ginger beer", "Waffle"), 5):
-        price, end = f"{sheet.chance.randint(2, 18)}.{sheet.chance.choice(('50', '80', '95'))}", sheet.length(dish, 30) + MARGIN
+    for dish in sheet.chance.sample(
+        ("Fish soup", "Crab sandwich", "Pot of tea", "Scone with jam", "Hot chocolate", "Ginger beer", "Waffle"), 5
+    ):
+        price, end = (
+            f"{sheet.chance.randint(2, 18)}.{sheet.chance.choice(('50', '80', '95'))}",
+            sheet.length(dish, 30) + MARGIN,
+        )
         dots = "." * ((700 - end) // max(1, sheet.length(".", 30)))
         top = sheet.pair(f"{dish} {dots}", price, MARGIN, top, 30) + 10
 
@@ -104,7 +132,12 @@ def cafe(sheet: Sheet) -> None:
 def rating_plate(sheet: Sheet) -> None:
     sheet.width = 760
     top = sheet.title("Dishwasher", 34)
-    for label, value in (("Model:", f"DW-{sheet.chance.randint(100, 999)}"), ("Serial no.:", f"SN{sheet.chance.randint(10**5, 10**6)}"), ("Voltage:", "230 V"), ("Power:", f"{sheet.chance.randint(12, 24)}00 W")):
+    for label, value in (
+        ("Model:", f"DW-{sheet.chance.randint(100, 999)}"),
+        ("Serial no.:", f"SN{sheet.chance.randint(10**5, 10**6)}"),
+        ("Voltage:", "230 V"),
+        ("Power:", f"{sheet.chance.randint(12, 24)}00 W"),
+    ):
         top = sheet.pair(label, value, MARGIN, top, 24) + 4
     sheet.text(said(sheet, 2), MARGIN, top + 30, 620, 22)
 
@@ -120,7 +153,10 @@ def rules(sheet: Sheet) -> None:
 
 def fares(sheet: Sheet) -> None:
     top = sheet.title("Fares", 54)
-    rows = [[zone, *(f"€{sheet.chance.randint(1, 40)}.{sheet.chance.choice(('00', '20', '50'))}" for _ in range(3))] for zone in ("Zone A", "Zones A-B", "Zones A-C", "Whole county")]
+    rows = [
+        [zone, *(f"€{sheet.chance.randint(1, 40)}.{sheet.chance.choice(('00', '20', '50'))}" for _ in range(3))]
+        for zone in ("Zone A", "Zones A-B", "Zones A-C", "Whole county")
+    ]
     sheet.table(["Valid in", "Single", "Day", "Month"], rows, [MARGIN, 480, 690, 900], top, 34)
     sheet.text(said(sheet, 2), MARGIN, sheet.bottom + 40, 860, 26)
 
@@ -129,16 +165,43 @@ def ingredients(sheet: Sheet) -> None:
     sheet.width = 700
     top = sheet.title("Seeded crackers", 48)
     flour = sheet.chance.choice(("rye flour (62.5%)", "oat flour (40%)"))
-    top = sheet.text([f"Ingredients: {flour}, sunflower seeds, linseed, rapeseed oil, barley malt extract, sea salt."], MARGIN, top, 560, 24) + 16
-    top = sheet.text(["May contain traces of milk and nuts.", "Not suitable for children under 3."], MARGIN, top, 560, 24) + 16
+    top = (
+        sheet.text(
+            [f"Ingredients: {flour}, sunflower seeds, linseed, rapeseed oil, barley malt extract, sea salt."],
+            MARGIN,
+            top,
+            560,
+            24,
+        )
+        + 16
+    )
+    top = (
+        sheet.text(["May contain traces of milk and nuts.", "Not suitable for children under 3."], MARGIN, top, 560, 24)
+        + 16
+    )
     sheet.pair("Best before:", f"{sheet.chance.randint(10, 28)}.11.2027", MARGIN, top, 24)
 
 
 def syrup(sheet: Sheet) -> None:
     sheet.width = 760
     top = sheet.title("Tussol cough syrup", 46)
-    top = sheet.text(["Adults: 10 ml every 4 to 6 hours, but no more than 4 doses in 24 hours."], MARGIN, top, 600, 26) + 14
-    top = sheet.text(["Shake the bottle well before use.", "Do not give to children under 6 years unless a doctor has advised it."], MARGIN, top, 600, 26) + 14
+    top = (
+        sheet.text(["Adults: 10 ml every 4 to 6 hours, but no more than 4 doses in 24 hours."], MARGIN, top, 600, 26)
+        + 14
+    )
+    top = (
+        sheet.text(
+            [
+                "Shake the bottle well before use.",
+                "Do not give to children under 6 years unless a doctor has advised it.",
+            ],
+            MARGIN,
+            top,
+            600,
+            26,
+        )
+        + 14
+    )
     top = sheet.pair("Use by", f"0{sheet.chance.randint(1, 9)}/2028", MARGIN, top)
     sheet.pair("Batch", f"T{sheet.chance.randint(1000, 9999)}B", MARGIN, top)
 
@@ -156,13 +219,21 @@ def electricity(sheet: Sheet) -> None:
     sheet.pair("Due date", "21.07.2027", 540, MARGIN + 36, 24, at=960, align="right")
     top = sheet.title("Your electricity bill", 38, top=200)
     top = sheet.text(said(sheet, 3), MARGIN, top, 880, 25) + 30
-    rows = [[name, f"{sheet.chance.randint(50, 900)}", f"0.{sheet.chance.randint(10, 40)}", money(sheet)] for name in ("Day rate", "Night rate", "Standing charge")]
+    rows = [
+        [name, f"{sheet.chance.randint(50, 900)}", f"0.{sheet.chance.randint(10, 40)}", money(sheet)]
+        for name in ("Day rate", "Night rate", "Standing charge")
+    ]
     top = sheet.table(["", "kWh", "Price (€)", "Total"], rows, [MARGIN, 520, 720, 940], top, 26)
     sheet.pair("To pay", money(sheet), MARGIN, top + 30, 34, at=940, align="right")
 
 
 KINDS: tuple[Kind, ...] = (
-    newspaper, centred_poster, statement, lessons, boarding, weather, cafe, rating_plate, rules, fares, ingredients, syrup, story, electricity,
+    newspaper, centred_poster, statement, lessons, boarding, weather, cafe, rating_plate, rules,
+    fares, ingredients, syrup, story, electricity,
 )  # fmt: skip
 
-FONTS = (Fonts("STIXGeneral.ttf", "STIXGeneralBol.ttf"), Fonts(), Fonts("DejaVuSansMono.ttf", "DejaVuSansMono-Bold.ttf"))
+FONTS = (
+    Fonts("STIXGeneral.ttf", "STIXGeneralBol.ttf"),
+    Fonts(),
+    Fonts("DejaVuSansMono.ttf", "DejaVuSansMono-Bold.ttf"),
+)

@@ -34,8 +34,12 @@ In 1998 the orchestra played here for the first time.
 Members who have not paid by 31 March lose their vote.
 Tickets bought online cannot be returned, but they may be given to somebody else.
 The garden belongs to everyone who lives in the street.""".split("\n")
-ITEMS = "Milk 1 L,Brown bread,Cheddar 200 g,Bananas,Olive oil,Green tea,Washing powder,Tomatoes,Eggs 12,Butter,Rice 1 kg,Honey".split(",")
-DISHES = "Leek soup,Grilled trout with almonds,Mushroom risotto,Lamb stew,Apple crumble,House salad,Roast chicken,Lemon tart".split(",")
+ITEMS = "Milk 1 L,Brown bread,Cheddar 200 g,Bananas,Olive oil,Green tea,Washing powder,Tomatoes,Eggs 12,Butter,Rice 1 kg,Honey".split(
+    ","
+)
+DISHES = "Leek soup,Grilled trout with almonds,Mushroom risotto,Lamb stew,Apple crumble,House salad,Roast chicken,Lemon tart".split(
+    ","
+)
 
 
 def said(sheet: Sheet, count: int) -> list[str]:
@@ -85,7 +89,14 @@ def receipt(sheet: Sheet) -> None:
     sheet.put(320, MARGIN + 52, "8 Station Road, Wexby", 24, False, "centre")
     top = MARGIN + 130
     rows = [(item, money(sheet, 9)) for item in sheet.chance.sample(ITEMS, 5)]
-    for item, price in [*rows, ("Subtotal", "31.20"), ("VAT", "1.80"), ("TOTAL", "33.00"), ("Cash", "40.00"), ("Change", "7.00")]:
+    for item, price in [
+        *rows,
+        ("Subtotal", "31.20"),
+        ("VAT", "1.80"),
+        ("TOTAL", "33.00"),
+        ("Cash", "40.00"),
+        ("Change", "7.00"),
+    ]:
         top = sheet.pair(item, price, 40, top, 26, at=600, align="right")
     sheet.pair("Date:", "03/04/2027", 40, top + 30, 24)
     sheet.text(["Thank you for shopping with us."], 40, top + 80, 560, 24)
@@ -101,14 +112,23 @@ def nutrition(sheet: Sheet) -> None:
         for name in names
     ]  # fmt: skip
     right = sheet.chance.random() < 0.6
-    sheet.table(["Typical values", "per 100 g", portion], rows, [MARGIN, 560, 900] if right else [MARGIN, 420, 680], top, right=right)
+    sheet.table(
+        ["Typical values", "per 100 g", portion],
+        rows,
+        [MARGIN, 560, 900] if right else [MARGIN, 420, 680],
+        top,
+        right=right,
+    )
     sheet.text(said(sheet, 2), MARGIN, sheet.bottom + 40, 860, 24)
 
 
 def timetable(sheet: Sheet) -> None:
     top = sheet.title("Bus 41 Airport", 44)
     stops = ["Days", "Mill Lane", "Station", "Hospital", "Airport"]
-    rows = [[day, *(clock(sheet, hour + n // 2) for n in range(4))] for day, hour in (("Mon-Fri", 7), ("Mon-Fri", 12), ("Sat", 9), ("Sun", 10))]
+    rows = [
+        [day, *(clock(sheet, hour + n // 2) for n in range(4))]
+        for day, hour in (("Mon-Fri", 7), ("Mon-Fri", 12), ("Sat", 9), ("Sun", 10))
+    ]
     for n, row in enumerate(rows):
         row[0] = ("Mon-Fri early", "Mon-Fri noon", "Sat", "Sun")[n]
     sheet.table(stops, rows, [MARGIN, 320, 500, 660, 830], top, right=False)
@@ -116,7 +136,13 @@ def timetable(sheet: Sheet) -> None:
 
 def form_left(sheet: Sheet) -> None:
     top = sheet.title("Membership", 40)
-    people = [("First name", "Anna"), ("Last name", "Whitfield"), ("Street", "9 Harbour Row"), ("Telephone", "01632 960 441"), ("Member no.", "M 20447")]
+    people = [
+        ("First name", "Anna"),
+        ("Last name", "Whitfield"),
+        ("Street", "9 Harbour Row"),
+        ("Telephone", "01632 960 441"),
+        ("Member no.", "M 20447"),
+    ]
     for label, value in sheet.chance.sample(people, 4):
         top = sheet.pair(f"{label}:", value, MARGIN, top, 28, at=sheet.chance.choice((None, 380))) + 14
     sheet.text(said(sheet, 2), MARGIN, top + 40, 860, 24)
@@ -124,7 +150,14 @@ def form_left(sheet: Sheet) -> None:
 
 def form_above(sheet: Sheet) -> None:
     top = sheet.title("Insurance card", 40)
-    boxes = [("Member name", "Robert Ashdown"), ("Group number", "88213"), ("Member number", "123456789"), ("Valid until", "08/2028"), ("Plan", "Family Plus"), ("Doctor", "Dr. E. Lowe")]
+    boxes = [
+        ("Member name", "Robert Ashdown"),
+        ("Group number", "88213"),
+        ("Member number", "123456789"),
+        ("Valid until", "08/2028"),
+        ("Plan", "Family Plus"),
+        ("Doctor", "Dr. E. Lowe"),
+    ]
     sheet.chance.shuffle(boxes)
     for number, (label, value) in enumerate(boxes):
         left = MARGIN + 460 * (number % 2)
@@ -151,7 +184,10 @@ def notice(sheet: Sheet) -> None:
 
 def prices(sheet: Sheet) -> None:
     top = sheet.title("Haircuts", 60)
-    rows = [[name, f"£{sheet.chance.randint(8, 30)}.00", f"£{sheet.chance.randint(31, 60)}.00"] for name in ("Children", "Adults", "Students", "Over 65")]
+    rows = [
+        [name, f"£{sheet.chance.randint(8, 30)}.00", f"£{sheet.chance.randint(31, 60)}.00"]
+        for name in ("Children", "Adults", "Students", "Over 65")
+    ]
     sheet.table(["", "Dry", "Wash and cut"], rows, [MARGIN, 520, 880], top, 34)
 
 
@@ -159,7 +195,10 @@ def bill(sheet: Sheet) -> None:
     top = sheet.title("Invoice", 48)
     sheet.pair("Invoice no.:", "INV-20931", MARGIN, top)
     sheet.pair("Due date:", "30/06/2027", 560, top)
-    rows = [[item, str(sheet.chance.randint(1, 9)), money(sheet), money(sheet, 90)] for item in sheet.chance.sample(ITEMS, 4)]
+    rows = [
+        [item, str(sheet.chance.randint(1, 9)), money(sheet), money(sheet, 90)]
+        for item in sheet.chance.sample(ITEMS, 4)
+    ]
     top = sheet.table(["Description", "Quantity", "Unit price", "Amount"], rows, [MARGIN, 560, 760, 930], top + 80)
     sheet.pair("Total due", money(sheet, 200), 560, top + 40, at=930, align="right")
     sheet.text(said(sheet, 2), MARGIN, top + 120, 860, 24)
@@ -167,7 +206,11 @@ def bill(sheet: Sheet) -> None:
 
 def hours(sheet: Sheet) -> None:
     top = sheet.title("Opening hours", 50, "centre")
-    for day, time in zip("Monday,Tuesday,Wednesday,Thursday,Friday,Saturday,Sunday".split(","), ["9 am - 5 pm"] * 5 + ["10 am - 2 pm", "closed"], strict=True):
+    for day, time in zip(
+        "Monday,Tuesday,Wednesday,Thursday,Friday,Saturday,Sunday".split(","),
+        ["9 am - 5 pm"] * 5 + ["10 am - 2 pm", "closed"],
+        strict=True,
+    ):
         top = sheet.pair(day, time, 140, top, 32, at=520) + 6
 
 

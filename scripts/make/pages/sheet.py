@@ -111,12 +111,23 @@ class Sheet:
             top += round(size * step)
         names = heads or [""] * len(edges)
         self.cells += [
-            (said, row[head_column], names[c]) for row in rows for c, said in enumerate(row) if said and c != head_column
+            (said, row[head_column], names[c])
+            for row in rows
+            for c, said in enumerate(row)
+            if said and c != head_column
         ]
         return top
 
     def pair(
-        self, label: str, value: str, left: int, top: int, size: int = 26, at: int | None = None, small: int = 0, align: str = "left"
+        self,
+        label: str,
+        value: str,
+        left: int,
+        top: int,
+        size: int = 26,
+        at: int | None = None,
+        small: int = 0,
+        align: str = "left",
     ) -> int:
         """A label with its value: in one text, at `at` pixels from the left, or below it in larger letters (`small`: the label's size)."""
         self.pairs.append((label.strip(" :."), value))
@@ -141,7 +152,12 @@ class Sheet:
         for left, top, text, size, bold in self.printed:
             box = self.fonts.get(size, bold).getbbox(text)
             found.append(
-                Line(text, Box(left, top + round(size * 0.1), left + round(box[2]), top + round(size * 1.15)), 0.98, size * 1.05)
+                Line(
+                    text,
+                    Box(left, top + round(size * 0.1), left + round(box[2]), top + round(size * 1.15)),
+                    0.98,
+                    size * 1.05,
+                )
             )
         self.chance.shuffle(found)
         return found

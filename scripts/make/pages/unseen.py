@@ -34,7 +34,16 @@ A fee of $4.50 is due if it is not fetched within ten days.
 We could not find a safe place to leave it.
 Cut along the dotted line and keep the lower part.
 Anyone may object in writing to the council before the end of June.""".split("\n")
-PEOPLE = ("Karin Vogel", "Sam Adeyemi", "Lucia Moretti", "Owen Price", "Nora Blake", "Ivan Petrov", "Leila Haddad", "Hugo Jansen")
+PEOPLE = (
+    "Karin Vogel",
+    "Sam Adeyemi",
+    "Lucia Moretti",
+    "Owen Price",
+    "Nora Blake",
+    "Ivan Petrov",
+    "Leila Haddad",
+    "Hugo Jansen",
+)
 
 
 def said(sheet: Sheet, count: int) -> list[str]:
@@ -76,7 +85,14 @@ def hotel(sheet: Sheet) -> None:
 
 def ticket(sheet: Sheet) -> None:
     top = sheet.title("Day return", 48)
-    values = [("From", "Delft"), ("To", "Corn Street"), ("Class", "2"), ("Price", dollars(sheet)), ("Valid on", f"{sheet.chance.randint(10, 28)}/09/2027"), ("Ticket no.", f"{sheet.chance.randint(10**5, 10**6)}")]
+    values = [
+        ("From", "Delft"),
+        ("To", "Corn Street"),
+        ("Class", "2"),
+        ("Price", dollars(sheet)),
+        ("Valid on", f"{sheet.chance.randint(10, 28)}/09/2027"),
+        ("Ticket no.", f"{sheet.chance.randint(10**5, 10**6)}"),
+    ]
     for number, (label, value) in enumerate(values):
         left = MARGIN + 470 * (number % 2)
         sheet.pair(f"{label}:", value, left, top + 56 * (number // 2), 28, at=left + 190)
@@ -84,15 +100,30 @@ def ticket(sheet: Sheet) -> None:
 
 def dosing(sheet: Sheet) -> None:
     top = sheet.title("Febrol for children", 46)
-    top = sheet.text(["Give the syrup with the spoon that is in the box.", "Wait at least six hours before the next dose."], MARGIN, top, 760, 26) + 24
-    rows = [[age, f"{sheet.chance.randint(2, 20)} ml", f"{sheet.chance.randint(2, 4)}"] for age in ("3 to 6 months", "6 to 12 months", "1 to 4 years", "5 to 7 years")]
+    top = (
+        sheet.text(
+            ["Give the syrup with the spoon that is in the box.", "Wait at least six hours before the next dose."],
+            MARGIN,
+            top,
+            760,
+            26,
+        )
+        + 24
+    )
+    rows = [
+        [age, f"{sheet.chance.randint(2, 20)} ml", f"{sheet.chance.randint(2, 4)}"]
+        for age in ("3 to 6 months", "6 to 12 months", "1 to 4 years", "5 to 7 years")
+    ]
     top = sheet.table(["Age", "Single dose", "Doses a day"], rows, [MARGIN, 420, 690], top, 28, right=False)
     sheet.pair("Expiry date:", f"0{sheet.chance.randint(1, 9)}/2029", MARGIN, top + 30)
 
 
 def phones(sheet: Sheet) -> None:
     top = sheet.title("Choose your plan", 46, "centre")
-    rows = [[name, *(f"{sheet.chance.randint(2, 90)}{unit}" for _ in range(3))] for name, unit in (("Data", " GB"), ("Minutes", "0"), ("Texts", "00"))]
+    rows = [
+        [name, *(f"{sheet.chance.randint(2, 90)}{unit}" for _ in range(3))]
+        for name, unit in (("Data", " GB"), ("Minutes", "0"), ("Texts", "00"))
+    ]
     rows.append(["Price", *(dollars(sheet, 40) for _ in range(3))])
     sheet.table(["", "Small", "Medium", "Large"], rows, [MARGIN, 420, 640, 860], top, 30, step=1.9)
 
@@ -101,17 +132,30 @@ def sports(sheet: Sheet) -> None:
     top = sheet.title("Gym", 60)
     classes = sheet.chance.sample(("Yoga", "Boxing", "Spinning", "Back school", "Pilates", "Zumba"), 5)
     for number, name in enumerate(classes):
-        top = sheet.pair(name, f"{9 + 2 * number}:{sheet.chance.choice(('00', '15', '45'))}", MARGIN, top, 34, at=520) + 8
+        top = (
+            sheet.pair(name, f"{9 + 2 * number}:{sheet.chance.choice(('00', '15', '45'))}", MARGIN, top, 34, at=520) + 8
+        )
     sheet.text(said(sheet, 2), MARGIN, top + 30, 760, 26)
 
 
 def vaccination(sheet: Sheet) -> None:
     top = sheet.title("Vaccination record", 40)
-    boxes = [("Surname", sheet.chance.choice(("Vogel", "Moretti", "Haddad"))), ("Date of birth", "04/11/1961"), ("Card number", f"V{sheet.chance.randint(10**5, 10**6)}")]
+    boxes = [
+        ("Surname", sheet.chance.choice(("Vogel", "Moretti", "Haddad"))),
+        ("Date of birth", "04/11/1961"),
+        ("Card number", f"V{sheet.chance.randint(10**5, 10**6)}"),
+    ]
     for number, (label, value) in enumerate(boxes):
         sheet.pair(label, value, MARGIN + 320 * number, top, 30, small=20)
     names = sheet.chance.sample(("Tetanus", "Measles", "Influenza", "Polio", "Rabies"), 3)
-    rows = [[name, f"{sheet.chance.randint(1, 28):02d}/0{sheet.chance.randint(1, 9)}/2026", f"B{sheet.chance.randint(100, 999)}"] for name in names]
+    rows = [
+        [
+            name,
+            f"{sheet.chance.randint(1, 28):02d}/0{sheet.chance.randint(1, 9)}/2026",
+            f"B{sheet.chance.randint(100, 999)}",
+        ]
+        for name in names
+    ]
     sheet.table(["Vaccine", "Given on", "Batch"], rows, [MARGIN, 400, 700], top + 170, 26, right=False)
 
 
@@ -119,7 +163,11 @@ def seeds(sheet: Sheet) -> None:
     sheet.width = 640
     top = sheet.title("Runner beans", 46)
     top = sheet.text(said(sheet, 3), MARGIN, top, 480, 24) + 18
-    for label, value in (("Sow by", f"0{sheet.chance.randint(6, 9)}/2028"), ("Height", f"{sheet.chance.randint(150, 250)} cm"), ("Spacing", f"{sheet.chance.randint(10, 40)} cm")):
+    for label, value in (
+        ("Sow by", f"0{sheet.chance.randint(6, 9)}/2028"),
+        ("Height", f"{sheet.chance.randint(150, 250)} cm"),
+        ("Spacing", f"{sheet.chance.randint(10, 40)} cm"),
+    ):
         top = sheet.pair(label, value, MARGIN, top, 24, at=420)
 
 
@@ -148,7 +196,10 @@ def tale(sheet: Sheet) -> None:
 
 def rates(sheet: Sheet) -> None:
     top = sheet.title("Postage", 48)
-    rows = [[kind, f"{sheet.chance.randint(20, 500)}", dollars(sheet, 9), dollars(sheet, 30)] for kind in ("Letter", "Large letter", "Parcel", "Heavy parcel")]
+    rows = [
+        [kind, f"{sheet.chance.randint(20, 500)}", dollars(sheet, 9), dollars(sheet, 30)]
+        for kind in ("Letter", "Large letter", "Parcel", "Heavy parcel")
+    ]
     sheet.table(["Kind", "Weight (g)", "Inland", "Abroad"], rows, [MARGIN, 380, 580, 780], top, 28, right=False)
 
 
@@ -157,7 +208,11 @@ def contact(sheet: Sheet) -> None:
     sheet.put(360, MARGIN, sheet.chance.choice(PEOPLE), 44, True, "centre")
     sheet.put(360, 130, "Clock repairs", 28, False, "centre")
     top = 210
-    for label, value in (("Phone", f"0151 496 0{sheet.chance.randint(100, 999)}"), ("Mobile", f"07700 900{sheet.chance.randint(100, 999)}"), ("Fax", f"0151 496 1{sheet.chance.randint(100, 999)}")):
+    for label, value in (
+        ("Phone", f"0151 496 0{sheet.chance.randint(100, 999)}"),
+        ("Mobile", f"07700 900{sheet.chance.randint(100, 999)}"),
+        ("Fax", f"0151 496 1{sheet.chance.randint(100, 999)}"),
+    ):
         top = sheet.pair(f"{label}:", value, 120, top, 26)
     sheet.text(said(sheet, 1), 60, top + 20, 600, 24)
 

@@ -146,3 +146,52 @@ def test_letters_that_look_like_digits_are_doubted_on_a_medicine(strength: str, 
 def test_food_with_a_vitamin_is_no_medicine() -> None:
     food = stacked("Nutrition Facts", "Calories 110", "Sodium 15mg", "Vitamin C 60 mg", "Take with milk daily")
     assert MEDICINE_END not in ask("How many calories?", food).text
+
+
+def test_yes_or_no_is_answered_with_the_whole_sentence() -> None:
+    label = stacked(
+        "Best eaten warm. Heat it in the pan for",
+        "four minutes. Check that it is hot. Do",
+        "not reheat. Suitable for",
+        "vegans.",
+    )
+    assert ask("Can I reheat it?", label).text == "It says: Do not reheat."
+    assert ask("Is it vegan?", label).text == "Yes. It says: Suitable for vegans."
+
+
+def test_a_long_list_is_not_broken_off_before_the_word_asked_for() -> None:
+    rows = (
+        "Ingredients: oat flakes, honey, rape seed oil, raisins, wheat",
+        "flour, apple juice, sea salt, barley malt, dried pears, linseed,",
+        "skimmed milk powder, cinnamon.",
+    )
+    said = ask("Does it contain milk?", stacked(*rows)).text
+    assert said.startswith("Yes. It says: Ingredients: oat flakes")
+    assert said.endswith("skimmed milk powder, cinnamon.")
+
+
+def test_an_answer_from_running_text_is_a_whole_sentence() -> None:
+    letter = stacked(
+        "The water will be off on Monday because of a burst",
+        "main. The lorries with drinking water stand in",
+        "Corn Street. Bring your own cans, and come",
+        "before noon, for they leave again.",
+    )
+    assert ask("Where do the lorries stand?", letter).text == "The lorries with drinking water stand in Corn Street."
+
+
+def test_of_a_very_long_list_the_things_asked_for_are_said() -> None:
+    rows = (
+        "Ingredients: rye flour, wheat flour, sunflower oil, raisins, honey, barley", "malt extract, sugar, dried apricots, dried pears, skimmed milk powder,",
+        "sea salt, cinnamon, cloves, raising agent, vanilla extract, linseed, poppy", "seeds, whole almonds, orange peel, lemon peel.",
+    )  # fmt: skip
+    assert ask("Does it contain milk?", stacked(*rows)).text == "Yes. It says: Ingredients: skimmed milk powder."
+
+
+def test_a_warning_is_never_shortened_to_a_thing_in_it() -> None:
+    rows = (
+        "Made in a bakery in which these are used and of which it may hold traces: rye,", "barley, sesame, hazelnuts, almonds, walnuts, lupin,",
+        "mustard, celery, eggs, milk, soya, sulphites, oats, cashew nuts and pecan nuts.",
+    )  # fmt: skip
+    said = ask("Does it contain milk?", stacked(*rows)).text
+    assert "may hold traces" in said

@@ -25,7 +25,11 @@ def test_a_receipt_is_one_group_though_its_prices_stand_apart() -> None:
 
 
 def test_slips_side_by_side_are_groups_of_their_own() -> None:
-    slips = [("Green cafe", "Soup", "Bread", "Water", "Total"), ("Red cafe", "Cake", "Tea", "Milk", "Total"), ("Bar Uno", "Olives", "Toast", "Wine", "Total")]
+    slips = [
+        ("Green cafe", "Soup", "Bread", "Water", "Total"),
+        ("Red cafe", "Cake", "Tea", "Milk", "Total"),
+        ("Bar Uno", "Olives", "Toast", "Wine", "Total"),
+    ]
     lines = [
         line(f"{text} {n}.50", 40 + 340 * place, 100 + 11 * place + 34 * n, 24)
         for place, texts in enumerate(slips)
@@ -40,7 +44,10 @@ def test_spines_beside_each_other_are_not_one_title() -> None:
         line("THE GREY GANDER", 100, 100, 40, angle=90.0),
         line("A HISTORY OF SALT", 160, 100, 40, angle=90.0),
     ]
-    turned = [type(each)(each.text, type(each.box)(x, 100, x + 40, 700), 0.99, 40.0, 90.0) for x, each in zip((100, 160), spines, strict=True)]
+    turned = [
+        type(each)(each.text, type(each.box)(x, 100, x + 40, 700), 0.99, 40.0, 90.0)
+        for x, each in zip((100, 160), spines, strict=True)
+    ]
     assert len(page(*turned).structure.groups) == 2
 
 

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import pytest
+
+from assistant.picture.page import arrange
 from scripts.judging.structure import measure
 from scripts.make.pages import harbour, household
 from scripts.make.pages.sheet import Fonts, Kind, sheets
-
-from assistant.picture.page import arrange
 from tests.assistant.remembering import RememberingEngines
 
 PILLOWS = (Fonts(),)

@@ -76,7 +76,11 @@ def test_items_keep_their_rows_together() -> None:
         line("• Ring twice", 60, 240),
     )
     (listing,) = read.structure.lists
-    assert [item.text for item in listing.items] == ["• Close the gate when you leave the yard", "• Leave the key", "• Ring twice"]
+    assert [item.text for item in listing.items] == [
+        "• Close the gate when you leave the yard",
+        "• Leave the key",
+        "• Ring twice",
+    ]
     assert not listing.numbered
 
 

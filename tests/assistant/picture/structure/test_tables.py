@@ -43,7 +43,10 @@ def test_a_cell_knows_the_heads_of_its_row_and_of_its_column() -> None:
     (table,) = read.structure.tables
     assert table.column_heads == ("Typical values", "per 100 g", "per 40 g bowl")
     assert cells(read)["of which saturates", "per 40 g bowl"] == "0.4 g"
-    assert [c.spoken for c in table.cells if c.row_head == "Fat"] == ["Fat, per 100 g: 6.2 g", "Fat, per 40 g bowl: 2.5 g"]
+    assert [c.spoken for c in table.cells if c.row_head == "Fat"] == [
+        "Fat, per 100 g: 6.2 g",
+        "Fat, per 40 g bowl: 2.5 g",
+    ]
     assert [c.text for c in table.cells if c.row_head == "Energy"] == ["1544 kJ", "618 kJ", "366 kcal", "146 kcal"]
 
 
@@ -62,7 +65,10 @@ def test_a_tilted_table_keeps_its_cells(degrees: float) -> None:
 
 def test_a_unit_may_stand_in_the_head() -> None:
     read = page(*rows("Parcel|Weight (kg)|Price (€)", "Small|2|4.90", "Large|20|11.50"))
-    assert [cell.spoken for cell in read.structure.tables[0].cells][:2] == ["Small, Weight (kg): 2 kg", "Small, Price (€): 4.90 €"]
+    assert [cell.spoken for cell in read.structure.tables[0].cells][:2] == [
+        "Small, Weight (kg): 2 kg",
+        "Small, Price (€): 4.90 €",
+    ]
 
 
 def test_a_timetable_may_have_times_for_its_rows() -> None:
@@ -80,8 +86,18 @@ def test_two_cells_read_as_one_line_are_parted() -> None:
 
 
 def test_columns_of_prose_are_no_table() -> None:
-    left = ["The mill was sold to a man from", "the town who wanted to turn it", "into a place for painters to", "live in during the summer."]
-    right = ["Nobody had asked the miller, who", "went on grinding at night and", "slept through the day with a", "sack over his head."]
+    left = [
+        "The mill was sold to a man from",
+        "the town who wanted to turn it",
+        "into a place for painters to",
+        "live in during the summer.",
+    ]
+    right = [
+        "Nobody had asked the miller, who",
+        "went on grinding at night and",
+        "slept through the day with a",
+        "sack over his head.",
+    ]
     lines = [line(row, x, 100 + 38 * n) for x, rows in ((50, left), (600, right)) for n, row in enumerate(rows)]
     assert arrange(lines, 1200, 400).structure.tables == ()
 
@@ -98,7 +114,12 @@ def test_a_value_across_a_gap() -> None:
 
 
 def test_a_value_below_its_label() -> None:
-    read = page(line("Member number", 50, 50, 20), line("20394817", 50, 78, 30), line("Group", 500, 50, 20), line("771", 500, 78, 30))
+    read = page(
+        line("Member number", 50, 50, 20),
+        line("20394817", 50, 78, 30),
+        line("Group", 500, 50, 20),
+        line("771", 500, 78, 30),
+    )
     assert pairs(read) == {"Member number": "20394817", "Group": "771"}
 
 
