@@ -151,7 +151,7 @@ def _whether(question: Question, page: Page) -> Answer:
         whole = _deciding(question, best.text)
         shown = whole if whole.rstrip().endswith((".", "!", "?")) else f"{plain(whole)}."
         doubtful = question.asks("can i", "may i", "could i", "should i") or any(
-            word in fold(best.text).split() for word in ("no", "not", "without", "never")
+            word in fold(best.text).split() for word in ("no", "not", "without", "never", "free")
         )
         return Answer(f"{'It says' if doubtful else 'Yes. It says'}: {shown}", False, "", best.lines)
     asked = " ".join(words[0] for words in question.keys)

@@ -39,13 +39,17 @@ class _Growing:
     struck: list[int]
 
     def without_ends(self) -> _Growing | None:
-        """Without rows of a single piece at the end; None with fewer than two of several."""
-        while self.strips and len(self.strips[-1].pieces) < 2:
+        """Without rows at the end of a single piece, or of labels with their values; None with fewer than two of several."""
+        while self.strips and (len(self.strips[-1].pieces) < 2 or _all_pairs(self.strips[-1])):
             self.numbers.pop()
             self.strips.pop()
         several = sum(len(strip.pieces) >= 2 for strip in self.strips)
         self.gaps = [gap for gap in self.gaps if all(map(math.isfinite, gap))]
         return self if several >= 2 and self.gaps else None
+
+
+def _all_pairs(strip: Strip) -> bool:
+    return all(marks.labelled(piece.text) for piece in strip.pieces)
 
 
 def grids_of(strips: Sequence[Strip]) -> list[Grid]:

@@ -28,7 +28,8 @@ _NO_END = re.compile(
     r"\b(?:tel|fax|max|min|approx|ca|nr|no|nos|art|ref|vol|exp|mfg|temp|qty|fig|pg?|pp|ext|est|incl|excl|dept|bl|fl|abs)\.\s*$",
     re.I,
 )
-"""Abbreviations after which a figure follows; the library knows those before names."""
+"""Abbreviations after which a figure follows; the library knows most of those before names."""
+_TITLE = re.compile(r"\b(?:Ms|Mx|Messrs|Mme|Mlle|Hr|Fr)\.\s*$")
 
 
 @dataclass(frozen=True)
@@ -263,7 +264,11 @@ def _sentence_places(text: str) -> list[tuple[int, int]]:
             first, last = places[-1]
             before = text[first:last]
             following = text[start:end].lstrip()
-            cut = marks.starts_low(following) or (_NO_END.search(before) and following[:1].isdigit())
+            cut = (
+                _TITLE.search(before)
+                or marks.starts_low(following)
+                or (_NO_END.search(before) and following[:1].isdigit())
+            )
             if cut or not any(map(str.isalnum, following)) or re.fullmatch(r"\W*\d{1,2}[.)]\s*", before):
                 places[-1] = (first, end)
                 continue

@@ -1,228 +1,143 @@
-"""Kinds of page, texts and fonts on which nothing was developed."""
+"""Kinds of page, texts and fonts on which nothing was developed: many tables, of sorts that the other sets do not have."""
 
 from __future__ import annotations
 
 from scripts.make.pages.sheet import MARGIN, Fonts, Kind, Sheet
 
-SENTENCES = """The museum of clocks has moved to the old brewery in Corn Street.
-Its oldest piece, a water clock of 1611, still runs three minutes slow.
-Groups of more than eight people are asked to book.
-Prof. Lindgren gives a talk on the last Friday of each month.
-The lift holds four persons or 320 kg.
-Flash may not be used in the upper rooms.
-Who built the first pendulum?
-Nobody knows for sure, but a baker from Delft said that it was he.
-Open the valve by a quarter of a turn and let the water run for 1.5 minutes.
-Never reach under the cover while the blade is moving!
-Clean the seal with a soft cloth, a little vinegar, etc. but not with sand.
-If the red lamp blinks twice, the tank is empty or has not been pushed in.
-Sow the beans 3 cm deep from the middle of May, when the ground is warm.
-They want sun, but they suffer if the wind is cold.
-Tie the plants to canes as soon as they have five leaves.
-Pick them young, for then they are sweet.
-My uncle kept his money in a teapot that stood on top of the wardrobe.
-On the day of the fire he saved the teapot and forgot his trousers.
-The whole street came to see him, and Mrs. Petersen lent him an apron.
-He wore it to the bank.
-Parents of pupils in year 7 will meet their teachers on 9 October.
-The coach leaves from the gate at 7.45 a.m. and does not wait.
-Every child needs a packed lunch, a raincoat and a little money.
-Lost property is kept for six weeks and then given away.
-Your parcel was handed to a neighbour at no. 27.
-Please have your identity card ready when you collect it.
-A fee of $4.50 is due if it is not fetched within ten days.
-We could not find a safe place to leave it.
-Cut along the dotted line and keep the lower part.
-Anyone may object in writing to the council before the end of June.""".split("\n")
-PEOPLE = (
-    "Karin Vogel",
-    "Sam Adeyemi",
-    "Lucia Moretti",
-    "Owen Price",
-    "Nora Blake",
-    "Ivan Petrov",
-    "Leila Haddad",
-    "Hugo Jansen",
-)
+SENTENCES = """The allotment by the canal will be shared out anew in spring.
+Whoever wants a plot should write to Ms. Tanaka before 15 January.
+Each plot is about 12.5 m long and as wide as a lorry.
+Sheds, greenhouses, etc. need the consent of the neighbours.
+Hens are allowed, but cocks are not!
+Who will look after the bees?
+The tap is turned off from November so that the pipe does not burst.
+Do not burn rubber, plastic or painted wood.
+The old pear tree at the gate must stay, for a woodpecker lives in it.
+On Saturdays the club lends out tools at 9.30 a.m. and wants them back by noon.
+The dentist Dr. Rahman has moved from no. 8 to no. 18.
+His rooms are on the ground floor and can be reached with a wheelchair.
+If your tooth hurts at night, ring the hospital and ask for the duty dentist.
+Two actors are ill, so the play has been put off until the autumn.
+Money will be returned at the box office within six weeks.
+A replacement bus runs between the bridge and the town hall.""".split("\n")
 
 
 def said(sheet: Sheet, count: int) -> list[str]:
     return sheet.chance.sample(SENTENCES, count)
 
 
-def dollars(sheet: Sheet, most: int = 80) -> str:
-    return f"${sheet.chance.randint(1, most)}.{sheet.chance.randint(0, 99):02d}"
+def number(sheet: Sheet, low: int, high: int) -> str:
+    return str(sheet.chance.randint(low, high))
 
 
-def magazine(sheet: Sheet) -> None:
-    width = 560
-    sheet.width = 2 * width + 2 * MARGIN + 30
-    top = sheet.title("Time and clocks", 60)
-    for column in range(2):
-        left = MARGIN + column * (width + 30)
-        sheet.put(left, top, ("Upstairs", "In the yard")[column], 32, True)
-        below = top + 60
-        for count in (4, 4):
-            below = sheet.text(said(sheet, count), left, below, width, 26, hyphens=column == 1) + 22
-
-
-def manual(sheet: Sheet) -> None:
-    top = sheet.title("Care of the machine", 44)
-    for number, words in enumerate(said(sheet, 5), 1):
-        top = sheet.text([words], MARGIN, top, 700, 26, mark=f"({number})", indent=46) + 12
-
-
-def hotel(sheet: Sheet) -> None:
-    top = sheet.title("Hotel Corona", 50, "centre")
-    sheet.pair("Guest:", sheet.chance.choice(PEOPLE), MARGIN, top)
-    sheet.pair("Room:", str(sheet.chance.randint(101, 520)), 640, top)
-    goods = sheet.chance.sample(("Breakfast", "Double room", "Parking", "Minibar", "Laundry", "City tax"), 4)
-    rows = [[name, f"{sheet.chance.randint(1, 7)}", dollars(sheet, 99), dollars(sheet, 300)] for name in goods]
-    top = sheet.table(["Service", "Nights", "Rate", "Sum"], rows, [MARGIN, 500, 700, 920], top + 90, 26, step=1.8)
-    sheet.pair("Grand total", dollars(sheet, 900), MARGIN, top + 20, 30, at=920, align="right")
-    sheet.text(said(sheet, 2), MARGIN, top + 110, 800, 24)
-
-
-def ticket(sheet: Sheet) -> None:
-    top = sheet.title("Day return", 48)
-    values = [
-        ("From", "Delft"),
-        ("To", "Corn Street"),
-        ("Class", "2"),
-        ("Price", dollars(sheet)),
-        ("Valid on", f"{sheet.chance.randint(10, 28)}/09/2027"),
-        ("Ticket no.", f"{sheet.chance.randint(10**5, 10**6)}"),
-    ]
-    for number, (label, value) in enumerate(values):
-        left = MARGIN + 470 * (number % 2)
-        sheet.pair(f"{label}:", value, left, top + 56 * (number // 2), 28, at=left + 190)
-
-
-def dosing(sheet: Sheet) -> None:
-    top = sheet.title("Febrol for children", 46)
-    top = (
-        sheet.text(
-            ["Give the syrup with the spoon that is in the box.", "Wait at least six hours before the next dose."],
-            MARGIN,
-            top,
-            760,
-            26,
-        )
-        + 24
-    )
+def league(sheet: Sheet) -> None:
+    top = sheet.title("Second league", 46)
+    teams = sheet.chance.sample(("Canal United", "Rovers", "Mill Town", "Red Star", "Athletic", "Wanderers"), 5)
     rows = [
-        [age, f"{sheet.chance.randint(2, 20)} ml", f"{sheet.chance.randint(2, 4)}"]
-        for age in ("3 to 6 months", "6 to 12 months", "1 to 4 years", "5 to 7 years")
+        [team, number(sheet, 8, 20), number(sheet, 0, 12), number(sheet, 0, 9), number(sheet, 3, 40)] for team in teams
     ]
-    top = sheet.table(["Age", "Single dose", "Doses a day"], rows, [MARGIN, 420, 690], top, 28, right=False)
-    sheet.pair("Expiry date:", f"0{sheet.chance.randint(1, 9)}/2029", MARGIN, top + 30)
+    sheet.table(["Team", "Played", "Won", "Lost", "Points"], rows, [MARGIN, 480, 620, 760, 920], top, 28)
 
 
-def phones(sheet: Sheet) -> None:
-    top = sheet.title("Choose your plan", 46, "centre")
-    rows = [
-        [name, *(f"{sheet.chance.randint(2, 90)}{unit}" for _ in range(3))]
-        for name, unit in (("Data", " GB"), ("Minutes", "0"), ("Texts", "00"))
-    ]
-    rows.append(["Price", *(dollars(sheet, 40) for _ in range(3))])
-    sheet.table(["", "Small", "Medium", "Large"], rows, [MARGIN, 420, 640, 860], top, 30, step=1.9)
+def tides(sheet: Sheet) -> None:
+    top = sheet.title("Tides in May", 50, "centre")
+    rows = [[f"{day} May", f"0{number(sheet, 1, 9)}:{number(sheet, 10, 59)}", f"1{number(sheet, 3, 9)}:{number(sheet, 10, 59)}",
+             f"{number(sheet, 2, 6)}.{number(sheet, 0, 9)} m"] for day in range(3, 9)]  # fmt: skip
+    sheet.table(["Date", "Low water", "High water", "Height"], rows, [MARGIN, 260, 500, 740], top, 28, right=False)
 
 
-def sports(sheet: Sheet) -> None:
-    top = sheet.title("Gym", 60)
-    classes = sheet.chance.sample(("Yoga", "Boxing", "Spinning", "Back school", "Pilates", "Zumba"), 5)
-    for number, name in enumerate(classes):
-        top = (
-            sheet.pair(name, f"{9 + 2 * number}:{sheet.chance.choice(('00', '15', '45'))}", MARGIN, top, 34, at=520) + 8
-        )
-    sheet.text(said(sheet, 2), MARGIN, top + 30, 760, 26)
+def paint(sheet: Sheet) -> None:
+    top = sheet.title("Colours in stock", 42)
+    rows = [[name, f"P-{number(sheet, 100, 999)}", f"{number(sheet, 1, 20)} l", f"£{number(sheet, 4, 60)}.{number(sheet, 10, 99)}"]
+            for name in ("Chalk white", "Moss", "Brick red", "Night blue")]  # fmt: skip
+    top = sheet.table(["Colour", "Code", "Tin", "Price"], rows, [MARGIN, 380, 600, 780], top, 28, right=False, step=1.8)
+    sheet.text(said(sheet, 2), MARGIN, top + 40, 800, 26)
 
 
-def vaccination(sheet: Sheet) -> None:
-    top = sheet.title("Vaccination record", 40)
-    boxes = [
-        ("Surname", sheet.chance.choice(("Vogel", "Moretti", "Haddad"))),
-        ("Date of birth", "04/11/1961"),
-        ("Card number", f"V{sheet.chance.randint(10**5, 10**6)}"),
-    ]
-    for number, (label, value) in enumerate(boxes):
-        sheet.pair(label, value, MARGIN + 320 * number, top, 30, small=20)
-    names = sheet.chance.sample(("Tetanus", "Measles", "Influenza", "Polio", "Rabies"), 3)
-    rows = [
-        [
-            name,
-            f"{sheet.chance.randint(1, 28):02d}/0{sheet.chance.randint(1, 9)}/2026",
-            f"B{sheet.chance.randint(100, 999)}",
-        ]
-        for name in names
-    ]
-    sheet.table(["Vaccine", "Given on", "Batch"], rows, [MARGIN, 400, 700], top + 170, 26, right=False)
+def allotment(sheet: Sheet) -> None:
+    top = sheet.title("Allotments", 44)
+    for count in (4, 3):
+        top = sheet.text(said(sheet, count), MARGIN, top, 760, 27, hyphens=True) + 24
+    sheet.pair("Rent:", f"£{number(sheet, 20, 90)}.00", MARGIN, top)
+    sheet.pair("Deposit:", f"£{number(sheet, 10, 50)}.00", MARGIN + 440, top)
 
 
-def seeds(sheet: Sheet) -> None:
-    sheet.width = 640
-    top = sheet.title("Runner beans", 46)
-    top = sheet.text(said(sheet, 3), MARGIN, top, 480, 24) + 18
-    for label, value in (
-        ("Sow by", f"0{sheet.chance.randint(6, 9)}/2028"),
-        ("Height", f"{sheet.chance.randint(150, 250)} cm"),
-        ("Spacing", f"{sheet.chance.randint(10, 40)} cm"),
-    ):
-        top = sheet.pair(label, value, MARGIN, top, 24, at=420)
-
-
-def school(sheet: Sheet) -> None:
-    sheet.put(MARGIN, MARGIN, "Corn Street School", 32, True)
-    top = sheet.text(said(sheet, 4), MARGIN, 140, 860, 27) + 24
-    for words in said(sheet, 3):
-        top = sheet.text([words], MARGIN + 40, top, 720, 27, mark="–", indent=26) + 4
-    sheet.text(said(sheet, 2), MARGIN, top + 24, 860, 27, hyphens=True)
-
-
-def parking(sheet: Sheet) -> None:
-    top = sheet.title("Car park", 64)
-    rows = [[name, dollars(sheet, 9), dollars(sheet, 20)] for name in ("1 hour", "2 hours", "Half a day", "Whole day")]
-    top = sheet.table(["Length of stay", "Mon - Fri", "Sat - Sun"], rows, [MARGIN, 640, 880], top, 32)
-    sheet.text(said(sheet, 1), MARGIN, top + 30, 800, 28)
-
-
-def tale(sheet: Sheet) -> None:
-    sheet.width = 1120
-    gap = sheet.chance.choice((20, 34))
-    width = (1120 - 80 - 2 * gap) // 3
-    for column in range(3):
-        sheet.text(said(sheet, 6), 40 + column * (width + gap), MARGIN, width, 23)
-
-
-def rates(sheet: Sheet) -> None:
-    top = sheet.title("Postage", 48)
-    rows = [
-        [kind, f"{sheet.chance.randint(20, 500)}", dollars(sheet, 9), dollars(sheet, 30)]
-        for kind in ("Letter", "Large letter", "Parcel", "Heavy parcel")
-    ]
-    sheet.table(["Kind", "Weight (g)", "Inland", "Abroad"], rows, [MARGIN, 380, 580, 780], top, 28, right=False)
-
-
-def contact(sheet: Sheet) -> None:
+def calories(sheet: Sheet) -> None:
     sheet.width = 720
-    sheet.put(360, MARGIN, sheet.chance.choice(PEOPLE), 44, True, "centre")
-    sheet.put(360, 130, "Clock repairs", 28, False, "centre")
-    top = 210
-    for label, value in (
-        ("Phone", f"0151 496 0{sheet.chance.randint(100, 999)}"),
-        ("Mobile", f"07700 900{sheet.chance.randint(100, 999)}"),
-        ("Fax", f"0151 496 1{sheet.chance.randint(100, 999)}"),
+    sheet.put(MARGIN, MARGIN, "Nutrition information", 32, True)
+    names = ("Energy (kJ)", "Protein (g)", "Fat (g)", "Sugars (g)", "Sodium (mg)")
+    rows = [[name, f"{number(sheet, 1, 900)}", f"{number(sheet, 1, 90)}.{number(sheet, 0, 9)}"] for name in names]
+    sheet.table(["", "100 ml", "250 ml"], rows, [MARGIN, 480, 650], 130, 26)
+
+
+def duties(sheet: Sheet) -> None:
+    top = sheet.title("Who does what", 44)
+    people = ("Ana", "Boris", "Chen", "Dora", "Emil")
+    rows = [[day, *sheet.chance.sample(people, 3)] for day in ("Monday", "Tuesday", "Wednesday", "Thursday")]
+    sheet.table(["Day", "Kitchen", "Garden", "Stairs"], rows, [MARGIN, 330, 560, 780], top, 28, right=False)
+    sheet.text(said(sheet, 2), MARGIN, sheet.bottom + 30, 800, 26)
+
+
+def meter(sheet: Sheet) -> None:
+    top = sheet.title("Meter reading", 40)
+    rows = [
+        [name, number(sheet, 1000, 5000), number(sheet, 5001, 9999), number(sheet, 20, 900)]
+        for name in ("Gas", "Water", "Electricity")
+    ]
+    top = sheet.table(["Meter", "Before", "Now", "Used"], rows, [MARGIN, 460, 680, 900], top, 30)
+    sheet.pair("Read on", f"{number(sheet, 10, 28)}.02.2028", MARGIN, top + 30)
+    sheet.pair("Reader", f"K{number(sheet, 100, 999)}", MARGIN + 460, top + 30)
+
+
+def flights(sheet: Sheet) -> None:
+    top = sheet.title("Departures", 56)
+    towns = sheet.chance.sample(("Oslo", "Cork", "Porto", "Riga", "Bergen", "Malaga"), 5)
+    rows = [
+        [f"{6 + n}:{number(sheet, 10, 59)}", town, f"ZK {number(sheet, 100, 999)}", f"A{number(sheet, 1, 30)}"]
+        for n, town in enumerate(towns)
+    ]
+    sheet.table(
+        ["Time", "To", "Flight", "Gate"], rows, [MARGIN, 250, 520, 800], top, 32, right=False, step=1.7, head_column=1
+    )
+
+
+def two_columns(sheet: Sheet) -> None:
+    top = sheet.title("Notes from the canal", 42)
+    gap = sheet.chance.choice((16, 30, 60))
+    width = (1000 - 2 * 50 - gap) // 2
+    for column in range(2):
+        sheet.text(said(sheet, 6), 50 + column * (width + gap), top, width, 25)
+
+
+def clinic(sheet: Sheet) -> None:
+    top = sheet.title("Dental practice", 44, "centre")
+    for day, time in zip(
+        ("Mon, Tue", "Wed", "Thu, Fri"), ("8:30 - 17:00", "8:30 - 12:00", "10:00 - 18:30"), strict=True
     ):
-        top = sheet.pair(f"{label}:", value, 120, top, 26)
-    sheet.text(said(sheet, 1), 60, top + 20, 600, 24)
+        top = sheet.pair(day, time, 180, top, 30, at=560) + 6
+    top += 20
+    for words in said(sheet, 3):
+        top = sheet.text([words], 120, top, 700, 26, mark="•", indent=24) + 6
+    sheet.pair("Phone:", f"01632 960 {number(sheet, 100, 999)}", 180, top + 20)
+
+
+def sizes(sheet: Sheet) -> None:
+    top = sheet.title("Size guide", 42)
+    rows = [
+        [size, *(f"{number(sheet, low, low + 12)} cm" for low in (76, 60, 84))]
+        for size in ("Small", "Medium", "Large", "Extra large")
+    ]
+    sheet.table(["Size", "Chest", "Waist", "Hips"], rows, [MARGIN, 480, 700, 920], top, 28)
 
 
 KINDS: tuple[Kind, ...] = (
-    magazine, manual, hotel, ticket, dosing, phones, sports, vaccination, seeds, school, parking, tale, rates, contact,
+    league, tides, paint, allotment, calories, duties, meter, flights, two_columns, clinic, sizes,
 )  # fmt: skip
 
+_DEJAVU = "/usr/share/fonts/truetype/dejavu/DejaVu"
 FONTS = (
-    Fonts("DejaVuSerif-Italic.ttf", "DejaVuSerif-BoldItalic.ttf"),
-    Fonts("STIXGeneralItalic.ttf", "STIXGeneralBolIta.ttf"),
-    Fonts("DejaVuSans-Oblique.ttf", "DejaVuSans-BoldOblique.ttf"),
+    Fonts(f"{_DEJAVU}SerifCondensed-Italic.ttf", f"{_DEJAVU}SerifCondensed-BoldItalic.ttf"),
+    Fonts("DejaVuSansMono-Oblique.ttf", "DejaVuSansMono-BoldOblique.ttf"),
+    Fonts(f"{_DEJAVU}Sans-ExtraLight.ttf", f"{_DEJAVU}SansCondensed-BoldOblique.ttf"),
+    Fonts("STIXGeneralBol.ttf", "STIXGeneralBolIta.ttf"),
 )

@@ -182,15 +182,18 @@ def test_an_answer_from_running_text_is_a_whole_sentence() -> None:
 
 def test_of_a_very_long_list_the_things_asked_for_are_said() -> None:
     rows = (
-        "Ingredients: rye flour, wheat flour, sunflower oil, raisins, honey, barley", "malt extract, sugar, dried apricots, dried pears, skimmed milk powder,",
-        "sea salt, cinnamon, cloves, raising agent, vanilla extract, linseed, poppy", "seeds, whole almonds, orange peel, lemon peel.",
+        "Ingredients: rye flour, wheat flour, sunflower oil, raisins, honey, barley",
+        "malt extract, sugar, dried apricots, dried pears, skimmed milk powder,",
+        "sea salt, cinnamon, cloves, raising agent, vanilla extract, linseed, poppy",
+        "seeds, whole almonds, orange peel, lemon peel.",
     )  # fmt: skip
     assert ask("Does it contain milk?", stacked(*rows)).text == "Yes. It says: Ingredients: skimmed milk powder."
 
 
 def test_a_warning_is_never_shortened_to_a_thing_in_it() -> None:
     rows = (
-        "Made in a bakery in which these are used and of which it may hold traces: rye,", "barley, sesame, hazelnuts, almonds, walnuts, lupin,",
+        "Made in a bakery in which these are used and of which it may hold traces: rye,",
+        "barley, sesame, hazelnuts, almonds, walnuts, lupin,",
         "mustard, celery, eggs, milk, soya, sulphites, oats, cashew nuts and pecan nuts.",
     )  # fmt: skip
     said = ask("Does it contain milk?", stacked(*rows)).text

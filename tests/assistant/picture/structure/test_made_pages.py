@@ -6,7 +6,7 @@ import pytest
 
 from assistant.picture.page import arrange
 from scripts.judging.structure import measure
-from scripts.make.pages import harbour, household
+from scripts.make.pages import clocks, harbour, household
 from scripts.make.pages.sheet import Fonts, Kind, sheets
 from tests.assistant.remembering import RememberingEngines
 
@@ -14,7 +14,9 @@ PILLOWS = (Fonts(),)
 """The font that is always there."""
 
 
-@pytest.mark.parametrize("kinds", [household.KINDS, harbour.KINDS], ids=["household", "harbour"])
+@pytest.mark.parametrize(
+    "kinds", [household.KINDS, harbour.KINDS, clocks.KINDS], ids=["household", "harbour", "clocks"]
+)
 def test_lines_that_are_found_without_a_slip(kinds: tuple[Kind, ...]) -> None:
     found = measure(sheets(kinds, PILLOWS, 28), lambda sheet: arrange(sheet.lines(), sheet.width, sheet.height))
     for name, (right, of) in {"sentences": found.sentences, "cells": found.cells, "pairs": found.pairs}.items():

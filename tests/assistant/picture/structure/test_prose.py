@@ -42,6 +42,7 @@ def test_a_word_parted_at_the_end_of_a_row_is_whole_again() -> None:
         "Dr. Marsh weighed 2.5 kg of it at 3 p.m. on Friday.",
         "It holds approx. 12 litres.",
         "Tel. 020 7946 0018",
+        "Ask Ms. Weaver for the form.",
         "Bring nails, screws, etc. and a hammer.",
     ],
 )
