@@ -29,6 +29,8 @@ SAME_TEXT = 0.4
 """Share of the letters, in lines that are found in both, below which these are two texts and no list of changes helps."""
 BRIGHTER = 30.0
 """Difference in the mean grey level that is worth a word."""
+GUESSED = 0.6
+"""Confidence of a word below which it may as well be another: two such readings of one line do not differ."""
 LONGEST = 60
 """Characters of a line that are said."""
 
@@ -73,7 +75,9 @@ class _Change:
 
     @property
     def doubtful(self) -> bool:
-        return any(line.confidence < SURE for line in (self.then, self.now) if line)
+        return any(line.confidence < SURE for line in (self.then, self.now) if line) or any(
+            _unsure(self.then, self.now)
+        )
 
 
 def compare(before: Look, now: Look) -> str:
@@ -117,7 +121,16 @@ def _same(a: Line, b: Line) -> bool:
         return True
     first, second = figures(a.text), figures(b.text)
     alike = len(first) == len(second) and all(x.same(y) for x, y in zip(first, second, strict=True))
-    return alike and _likeness(a.text, b.text) >= SAME_LINE
+    return (alike or all(_unsure(a, b))) and _likeness(a.text, b.text) >= SAME_LINE
+
+
+def _unsure(then: Line | None, now: Line | None) -> tuple[bool, bool]:
+    """Whether in each line a word that the other has not holds a letter that is as good as guessed."""
+    said = [{word.text for word in line.words} if line else set() for line in (then, now)]
+    return (
+        any(word.confidence < GUESSED for word in (then.words if then else ()) if word.text not in said[1]),
+        any(word.confidence < GUESSED for word in (now.words if now else ()) if word.text not in said[0]),
+    )
 
 
 def _changes(then: Sequence[Line], now: Sequence[Line]) -> tuple[list[_Change], int]:

@@ -152,4 +152,4 @@ def test_where_much_is_missing_only_what_was_read_surely_is_an_answer() -> None:
     faint = page(*(replace(each, confidence=0.8) for each in RECEIPT.lines))
     given = ground(understand("What is the phone number?"), faint, quality, None)
     assert (given.abstained, given.reason) == (True, "glare")
-    assert given.text == "Bright light hides a part. Tilt it. I can read: 03-9130 2672."
+    assert given.text == "Bright light hides a part. Tilt it. I can read: The phone number is 03-9130 2672."

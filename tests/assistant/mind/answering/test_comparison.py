@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from assistant.mind.answering.comparison import compare
-from assistant.picture.page import Page
+from assistant.picture.page import Page, Word
 from assistant.picture.photo import Photo, load_photo
 from assistant.picture.reading.reader import RapidOcrReader
 from models.store import Store
@@ -117,3 +117,16 @@ def test_a_receipt_read_twice_and_with_another_price(reader: RapidOcrReader) -> 
     said = compare(before, Seen(reader.read(changed), changed))
     assert "87.15" in said
     assert said.startswith(("The price", "A line differs"))
+
+
+@pytest.mark.parametrize(
+    ("then", "now", "said"),
+    [(0.4, 0.5, "The text is the same."), (0.99, 0.99, "The number differs: 1224 then, 224 now.")],
+)
+def test_two_guesses_of_one_number_do_not_differ(then: float, now: float, said: str) -> None:
+    def seen(text: str, confidence: float) -> Seen:
+        one = line(f"Card number {text}", 50, 60)
+        words = tuple(Word(part, one.box, confidence if part == text else 0.99) for part in one.text.split())
+        return Seen(page(line("Thank you for your visit", 50, 10), replace(one, words=words)))
+
+    assert compare(seen("1224", then), seen("224", now)).startswith(said)
