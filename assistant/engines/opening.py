@@ -70,9 +70,10 @@ class ProfileEngines:
 
     @property
     def reader(self) -> Reader:
+        from assistant.picture.displays.reader import DisplayReader
         from assistant.picture.reading.reader import RapidOcrReader
 
-        return self._open("reader", lambda: RapidOcrReader(self._folder("reader"), self._threads))
+        return DisplayReader(self._open("reader", lambda: RapidOcrReader(self._folder("reader"), self._threads)))
 
     @property
     def finder(self) -> TextFinder:

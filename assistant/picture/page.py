@@ -19,6 +19,26 @@ __all__ = ["Block", "Box", "Line", "Page", "Passage", "Row", "Word", "arrange"]
 
 
 @dataclass(frozen=True)
+class Display:
+    """A display of segments (a scale, a meter, a clock) with one figure."""
+
+    box: Box
+    """That of the line which holds the figure."""
+    text: str
+    """What it says, or may say."""
+    confidence: float
+    """0 to 1; at most `UNSURE_DISPLAY` where two readers did not agree, if only on a point or a minus sign."""
+
+    @property
+    def sure(self) -> bool:
+        return self.confidence > UNSURE_DISPLAY
+
+
+UNSURE_DISPLAY = 0.5
+"""Most confidence of a display, and of its line, that cannot be read surely."""
+
+
+@dataclass(frozen=True)
 class Page:
     """Everything that was read in one picture, in reading order."""
 
@@ -31,6 +51,8 @@ class Page:
     """Whether left and right were exchanged before it was turned: a picture from a selfie camera."""
     unread: tuple[Box, ...] = ()
     """Lines that were found but could not be read, from top to bottom."""
+    displays: tuple[Display, ...] = ()
+    """Those of segments, in reading order."""
 
     @cached_property
     def rows(self) -> tuple[Row, ...]:

@@ -43,6 +43,7 @@ MOSTLY = 0.5
 """Share of Latin letters from which a row or a page is read aloud."""
 LEGIBLE = 0.6
 """Least confidence of the lines an answer stands in."""
+UNSURE_DISPLAY = "There is a display that I cannot read surely; it may say {}."
 
 LONG, LISTED = 30, 5
 """Words of a sentence, and things in it between commas, from which it is a list that nobody wants to hear to its end."""
@@ -72,7 +73,18 @@ class Answer:
 
 
 def answer(question: Question, page: Page, judge: LanguageModel | None = None) -> Answer:
-    """Answer `question` from `page` alone."""
+    """Answer `question` from `page` alone; what stands on a display that cannot be read surely is said to be so."""
+    given = _answer(question, page, judge)
+    doubtful = [display.text for display in page.displays if not display.sure and display.text in given.text]
+    if not doubtful:
+        return given
+    caution = UNSURE_DISPLAY.format(" and ".join(dict.fromkeys(doubtful)))
+    if question.kind == "read":
+        return replace(given, text=f"{given.text} {caution}")
+    return replace(given, text=caution, abstained=True, reason="a display that cannot be read surely")
+
+
+def _answer(question: Question, page: Page, judge: LanguageModel | None) -> Answer:
     if question.kind in LOOKS:
         offered = f" {could_read(_gist(page))}" if page.lines else ""
         return Answer(f"{NEEDS_EYES}{offered}", True, NEEDS_MODEL, page.lines)

@@ -23,7 +23,7 @@ SIGNS = "0123456789.:-*"
 TALL, WIDE = 32, 160
 """Size in pixels of what the network sees."""
 FILE = "segments.onnx"
-SHA256 = "0"
+SHA256 = "9b05c1d1a428ad90884c26d5c58f1c7f8be7d3dcfba31b6146428c73953c7ddf"
 
 Grey = NDArray[np.uint8]
 """`[height, width]`."""

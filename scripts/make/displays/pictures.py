@@ -19,7 +19,23 @@ from scripts.make.displays.segments import HEIGHT, Grey, Style
 Made = tuple[NDArray[np.uint8], str | None]
 """A grey crop `[height, width]`, and what the display says; None for no display."""
 UNITS = ("kg", "g", "lb", "°C", "°F", "%", "V", "A", "W", "AM", "PM", "mmHg", "km/h", "$", "kWh", "mg/dL", "SYS", "oz")
-WORDS = ("Total", "Exp.", "No", "Size", "Price", "Tel", "Page", "Max", "Net", "Date", "only", "am", "each", "Nr.", "per")
+WORDS = (
+    "Total",
+    "Exp.",
+    "No",
+    "Size",
+    "Price",
+    "Tel",
+    "Page",
+    "Max",
+    "Net",
+    "Date",
+    "only",
+    "am",
+    "each",
+    "Nr.",
+    "per",
+)
 
 
 def made(random: Generator, style: Style | None = None) -> Made:
@@ -51,7 +67,14 @@ def _display(text: str, style: Style, random: Generator) -> NDArray[np.uint8]:
     scene += (ink - scene) * lit * uneven
     box = [left, top, right, bottom]
     if random.random() < 0.35:
-        _written(scene, str(random.choice(UNITS)), (right + random.integers(2, 18), None), random.uniform(0.2, 0.6), ink, random)
+        _written(
+            scene,
+            str(random.choice(UNITS)),
+            (right + random.integers(2, 18), None),
+            random.uniform(0.2, 0.6),
+            ink,
+            random,
+        )
     if random.random() < 0.25:
         _written(scene, str(random.choice(UNITS)), (left, top - 0.1 * HEIGHT), random.uniform(0.15, 0.3), ink, random)
     return _taken(scene, box, random)
@@ -108,7 +131,9 @@ def _fonts() -> list[ImageFont.FreeTypeFont]:
     skipped = ("Disp", "cmex", "cmsy", "cmmi", "Siz", "STIXNonUni")
     paths = sorted(path for path in folder.glob("*.ttf") if not any(part in path.name for part in skipped))
     own = ImageFont.load_default(HEIGHT)
-    return [ImageFont.truetype(path, HEIGHT) for path in paths] + ([own] * 4 if isinstance(own, ImageFont.FreeTypeFont) else [])
+    return [ImageFont.truetype(path, HEIGHT) for path in paths] + (
+        [own] * 4 if isinstance(own, ImageFont.FreeTypeFont) else []
+    )
 
 
 def _written(
@@ -143,7 +168,9 @@ def _tones(random: Generator) -> tuple[float, float]:
 
 def _clouds(shape: tuple[int, ...], random: Generator, size: float = 0.0) -> Grey:
     """Soft noise, 0 to 1; `size` in pixels."""
-    small = random.random((max(2, int(shape[0] / (size or 36))), max(2, int(shape[1] / (size or 36))))).astype(np.float32)
+    small = random.random((max(2, int(shape[0] / (size or 36))), max(2, int(shape[1] / (size or 36))))).astype(
+        np.float32
+    )
     return cv2.resize(small, shape[::-1], interpolation=cv2.INTER_CUBIC).clip(0, 1)
 
 
@@ -167,7 +194,14 @@ def _taken(scene: Grey, box: list[int], random: Generator) -> NDArray[np.uint8]:
         words = " ".join(random.choice(list(WORDS + UNITS), 2))
         ink = 1 - float(scene[y % scene.shape[0], 0])
         _stroked(scene, words, (int(left), y + (18 if y > top else 0)), 2, random.uniform(0.5, 1.2), ink, 2)
-    ends = np.array([random.uniform(-0.04, 0.4), random.uniform(-0.02, 0.35), random.uniform(-0.04, 0.5), random.uniform(-0.02, 0.35)])
+    ends = np.array(
+        [
+            random.uniform(-0.04, 0.4),
+            random.uniform(-0.02, 0.35),
+            random.uniform(-0.04, 0.5),
+            random.uniform(-0.02, 0.35),
+        ]
+    )
     left, top, right, bottom = np.array([left, top, right, bottom]) + ends * [-height, -height, height, height]
     middle = np.array([(left + right) / 2, (top + bottom) / 2])
     corners = np.array([[left, top], [right, top], [right, bottom], [left, bottom]])

@@ -115,7 +115,7 @@ def masks(text: str, style: Style, random: Generator) -> tuple[Grey, Grey]:
     bars = _bars(style)
 
     def place(points: NDArray[np.float64], x: float) -> NDArray[np.int32]:
-        shifted = points + [x, 0]
+        shifted = points + np.array((x, 0.0))
         shifted[:, 0] += style.slant * (1 - shifted[:, 1])
         return np.rint((shifted * HEIGHT + margin) * 16).astype(np.int32)
 

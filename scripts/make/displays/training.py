@@ -60,9 +60,7 @@ class _Exported(nn.Module):
 
 
 def _layer(before: int, after: int, stride: int = 1) -> nn.Sequential:
-    return nn.Sequential(
-        nn.Conv2d(before, after, 3, stride, padding=1, bias=False), nn.BatchNorm2d(after), nn.ReLU()
-    )
+    return nn.Sequential(nn.Conv2d(before, after, 3, stride, padding=1, bias=False), nn.BatchNorm2d(after), nn.ReLU())
 
 
 def trained(seed: int, steps: int, say: Callable[[str], None]) -> Network:
