@@ -22,8 +22,8 @@ LEAST_HEIGHT = 10
 """Pixels below which segments cannot be told from print."""
 MOST_SLANT = 35.0
 """Degrees; a steeper line is no display that is held to be read."""
-SIDE, ABOVE = 0.2, 0.1
-"""What is cut around a line, in heights of it."""
+SIDE = 0.1
+"""What is cut beside a line, in heights of it; above and below the reader's boxes have enough around the print."""
 FIGURES_SHARE, UNSURE, SHORT = 0.5, 0.85, 9
 """A line is worth it if so much of it is digits, or if it is read less surely than this and no longer than that."""
 
@@ -104,7 +104,7 @@ def cut(grey: Grey, line: Line) -> Grey:
     turn = math.radians(line.angle)
     height = line.height
     width = max(height * 0.3, (box.width - height * abs(math.sin(turn))) / math.cos(turn))
-    size = round(width + 2 * SIDE * height), round(height * (1 + 2 * ABOVE))
+    size = round(width + 2 * SIDE * height), round(height)
     way = cv2.getRotationMatrix2D(box.middle, line.angle, 1.0)
     way = way + np.array([[0, 0, size[0] / 2 - box.middle[0]], [0, 0, size[1] / 2 - box.middle[1]]])
     level = cv2.warpAffine(grey, way, size, flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)

@@ -19,6 +19,8 @@ CLOSED = (3, 7, 15)
 """Gaps between segments that are closed, in pixels of the copy: from those of small digits to those of large ones."""
 ALIKE = 0.75
 """Two rows are one where each holds so much of the other."""
+AROUND = 0.15
+"""What is added on every side, in heights of the row."""
 MOST = 24
 """So many rows are returned at most, the highest first."""
 
@@ -40,7 +42,18 @@ def rows_of_digits(grey: Grey) -> list[Box]:
     for row in rows:
         if not any(min(inside(row, other), inside(other, row)) > ALIKE for other in distinct):
             distinct.append(row)
-    return [Box(*(round(side / shrunk) for side in (b.left, b.top, b.right, b.bottom))) for b in distinct[:MOST]]
+    return [_enlarged(row, 1 / shrunk, grey) for row in distinct[:MOST]]
+
+
+def _enlarged(row: Box, scale: float, grey: Grey) -> Box:
+    """`row` in pixels of `grey`, with a little around it."""
+    edge = AROUND * row.height
+    return Box(
+        max(0, round((row.left - edge) * scale)),
+        max(0, round((row.top - edge) * scale)),
+        min(grey.shape[1], round((row.right + edge) * scale)),
+        min(grey.shape[0], round((row.bottom + edge) * scale)),
+    )
 
 
 def inside(one: Box, other: Box) -> float:
