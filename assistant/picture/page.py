@@ -25,7 +25,7 @@ class Display:
     box: Box
     """That of the line which holds the figure."""
     text: str
-    """What it says, or may say."""
+    """What it says, or may say, with the unit beside it."""
     confidence: float
     """0 to 1; at most `UNSURE_DISPLAY` where two readers did not agree, if only on a point or a minus sign."""
 

@@ -15,6 +15,7 @@ from assistant.mind.finding import medicine, scripts
 from assistant.mind.finding.fields import FINDERS
 from assistant.mind.finding.spans import LIKELY, Span, fold, matches
 from assistant.mind.understanding.question import Question
+from assistant.picture.displays.figures import figures
 from assistant.picture.page import Line, Page, Row
 from assistant.ports.engines import LanguageModel
 from assistant.sound.speaking.phrases import (
@@ -54,6 +55,8 @@ LOOKS = ("scene", "eyes")
 """Kinds of question that print cannot answer."""
 NEEDS_MODEL, NOTHING_WRITTEN, NOT_FOUND = "needs a vision model", "no text", "not found in the text"
 """Reasons for which another engine may know more."""
+UNCLEAR = "unclear print"
+"""Reason for an answer that is offered, not told."""
 
 
 @dataclass(frozen=True)
@@ -75,13 +78,14 @@ class Answer:
 def answer(question: Question, page: Page, judge: LanguageModel | None = None) -> Answer:
     """Answer `question` from `page` alone; what stands on a display that cannot be read surely is said to be so."""
     given = _answer(question, page, judge)
-    doubtful = [display.text for display in page.displays if not display.sure and display.text in given.text]
+    said = set(figures(given.text))
+    doubtful = [display.text for display in page.displays if not display.sure and said & {*figures(display.text)}]
     if not doubtful:
         return given
     caution = UNSURE_DISPLAY.format(" and ".join(dict.fromkeys(doubtful)))
-    if question.kind == "read":
+    if (given.abstained and given.reason != UNCLEAR) or question.kind == "read":
         return replace(given, text=f"{given.text} {caution}")
-    return replace(given, text=caution, abstained=True, reason="a display that cannot be read surely")
+    return replace(given, text=caution, abstained=True, reason=UNCLEAR)
 
 
 def _answer(question: Question, page: Page, judge: LanguageModel | None) -> Answer:
@@ -105,7 +109,7 @@ def _answer(question: Question, page: Page, judge: LanguageModel | None) -> Answ
     if best is None:
         return Answer(not_found(question.kind, _gist(page)), True, NOT_FOUND, page.lines)
     if best.clarity < LEGIBLE:
-        return Answer(f"I cannot read that clearly. {could_read(best.text)}", True, "unclear print", best.lines)
+        return Answer(f"I cannot read that clearly. {could_read(best.text)}", True, UNCLEAR, best.lines)
     return Answer(sentence(question.kind, best.text), False, "", best.lines)
 
 

@@ -5,11 +5,13 @@ from __future__ import annotations
 import re
 from dataclasses import replace
 
-from assistant.picture.displays.segments import Reading
+from assistant.picture.displays.segments import DISPLAY, Reading
 from assistant.picture.page import UNSURE_DISPLAY, Display, Line
 
-DISPLAY = 0.5
-"""Least probability that a crop is a display for it to be taken for one."""
+SURE_DISPLAY = 0.8
+"""Least probability that a crop is a display for the second reader to doubt the first, which reads print better."""
+RIVAL = 0.1
+"""A figure with one mark more or less that is so probable beside what both read makes it doubtful: both lose faint points."""
 CLEAR = 0.8
 """Least confidence of the second reader for its figure to be preferred to the first's where they differ."""
 _FIGURE = re.compile(r"[-−–]?\.?\d(?:[\d.:−–-]*\d)?")
@@ -22,19 +24,18 @@ def figures(text: str) -> list[str]:
 
 def agreed(line: Line, second: Reading) -> tuple[Line, Display] | None:
     """`line` and the display it stands on, doubtful where `second` reads anything else; None where this is no display."""
-    said = figures(second.text)
+    first, said = figures(line.text), figures(second.text)
     if second.display < DISPLAY or not said:
         return None
-    first = figures(line.text)
-    if first == said:
-        return line, Display(line.box, " ".join(first), max(line.confidence, second.confidence))
-    clear = second.confidence >= CLEAR or not first
-    text = " ".join(said if clear else first)
+    if first == said and second.rival < RIVAL:
+        return line, Display(line.box, line.text, max(line.confidence, second.confidence))
+    clear = second.confidence >= CLEAR
+    if first != said and (second.display < SURE_DISPLAY or not (first or clear)):
+        return None
+    text = _with(line.text, " ".join(said), len(first)) if clear else line.text
     doubt = min(line.confidence, UNSURE_DISPLAY)
     words = tuple(replace(word, confidence=min(word.confidence, doubt)) for word in line.words)
-    return replace(line, text=_with(line.text, text, len(first)), confidence=doubt, words=words), Display(
-        line.box, text, doubt
-    )
+    return replace(line, text=text, confidence=doubt, words=words), Display(line.box, text, doubt)
 
 
 def _with(whole: str, figure: str, found: int) -> str:

@@ -9,7 +9,7 @@ from dataclasses import replace
 import cv2
 import numpy as np
 
-from assistant.picture.displays.figures import CLEAR, agreed
+from assistant.picture.displays.figures import agreed
 from assistant.picture.displays.search import inside, rows_of_digits
 from assistant.picture.displays.segments import Grey, read
 from assistant.picture.page import UNSURE_DISPLAY, Block, Box, Display, Line, Page, Row, arrange
@@ -66,7 +66,7 @@ def _with_missed(grey: Grey, page: Page) -> Page:
     new = [each for each in new if not any(_same(each, line) for line in page.lines)]
     found: list[tuple[Line, Display]] = []
     for each, reading in zip(new, read([cut(grey, each) for each in new]), strict=True):
-        both = agreed(each, reading) if reading.confidence >= CLEAR else None
+        both = agreed(each, reading)
         if both and sum(map(str.isdigit, both[1].text)) > 1 and not any(_same(each, line) for line, _ in found):
             found.append((replace(both[0], confidence=UNSURE_DISPLAY), replace(both[1], confidence=UNSURE_DISPLAY)))
     if not found:

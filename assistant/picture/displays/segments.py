@@ -6,6 +6,7 @@ How it was made and measured: docs/displays.md.
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
@@ -20,10 +21,14 @@ from assistant.errors import EngineError
 
 SIGNS = "0123456789.:-*"
 """What the network tells apart, after "nothing"; `*` is any letter made of segments."""
+DISPLAY = 0.5
+"""Least probability that a crop is a display for it to be taken for one."""
 TALL, WIDE = 32, 160
 """Size in pixels of what the network sees."""
 FILE = "segments.onnx"
 SHA256 = "9b05c1d1a428ad90884c26d5c58f1c7f8be7d3dcfba31b6146428c73953c7ddf"
+
+_FIGURE = re.compile(r"\**-?\d*[.:-]?\d+\**")
 
 Grey = NDArray[np.uint8]
 """`[height, width]`."""
@@ -39,6 +44,8 @@ class Reading:
     """In `SIGNS`, read as a display whether it is one or not."""
     confidence: float
     """Probability of exactly this text."""
+    rival: float = 0.0
+    """Of displays: how probable the likeliest figure is, beside this text, that differs by one point, colon or minus sign."""
 
 
 def prepared(crop: Grey) -> NDArray[np.float32]:
@@ -77,14 +84,26 @@ def _network() -> onnxruntime.InferenceSession:
 def _reading(steps: NDArray[np.float32], display: float) -> Reading:
     """`steps`: `[time, 1 + signs]`, logarithms of probabilities."""
     best = steps.argmax(axis=1)
-    text = [int(sign) for sign, before in zip(best, [0, *best[:-1]], strict=True) if sign and sign != before]
-    return Reading(display, "".join(SIGNS[sign - 1] for sign in text), float(np.exp(log_likelihood(steps, text))))
+    text = "".join(
+        SIGNS[sign - 1] for sign, before in zip(best, [0, *best[:-1]], strict=True) if sign and sign != before
+    )
+    likely = log_likelihood(steps, text)
+    others = _other_marks(text) if display >= DISPLAY else set()
+    rival = max((log_likelihood(steps, other) for other in others), default=-np.inf)
+    return Reading(display, text, float(np.exp(likely)), float(np.exp(rival - likely)))
 
 
-def log_likelihood(steps: NDArray[np.float32], text: Sequence[int]) -> float:
-    """Logarithm of the probability of `text` (numbers of signs, 1 for the first) over all ways to write it (CTC)."""
+def _other_marks(text: str) -> set[str]:
+    """Figures that are `text` with one mark more or less."""
+    more = {text[:place] + mark + text[place:] for place in range(len(text) + 1) for mark in ".:-"}
+    less = {text[:place] + text[place + 1 :] for place, sign in enumerate(text) if sign in ".:-"}
+    return {other for other in more | less if _FIGURE.fullmatch(other)}
+
+
+def log_likelihood(steps: NDArray[np.float32], text: str) -> float:
+    """Logarithm of the probability of `text` over all ways to write it (CTC); `steps` as of the network."""
     signs = np.zeros(2 * len(text) + 1, np.int64)
-    signs[1::2] = text
+    signs[1::2] = [SIGNS.index(sign) + 1 for sign in text]
     leap = np.zeros(len(signs), bool)  # over a "nothing", where the sign is not the one before
     leap[3::2] = signs[3::2] != signs[1:-2:2]
     ways = np.full(len(signs), -np.inf)

@@ -9,8 +9,7 @@ import pytest
 
 from assistant.errors import EngineError
 from assistant.picture.displays import segments
-from assistant.picture.displays.figures import DISPLAY
-from assistant.picture.displays.segments import SIGNS, log_likelihood, read
+from assistant.picture.displays.segments import DISPLAY, SIGNS, log_likelihood, read
 from tests.assistant.picture.displays.drawn import display, printed
 
 
@@ -36,7 +35,7 @@ def test_nothing_is_asked_of_no_crop_and_the_smallest_crop_is_no_display() -> No
 def test_the_probabilities_of_all_texts_add_up_to_one() -> None:
     random = np.random.default_rng(3)
     steps = np.log(random.dirichlet(np.ones(3), 4)).astype(np.float32)
-    texts = [text for length in range(5) for text in product((1, 2), repeat=length)]
+    texts = ["".join(text) for length in range(5) for text in product(SIGNS[:2], repeat=length)]
     assert sum(np.exp(log_likelihood(steps, text)) for text in texts) == pytest.approx(1.0, abs=1e-5)
 
 
