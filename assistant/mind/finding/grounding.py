@@ -78,8 +78,9 @@ class Answer:
 def answer(question: Question, page: Page, judge: LanguageModel | None = None) -> Answer:
     """Answer `question` from `page` alone; what stands on a display that cannot be read surely is said to be so."""
     given = _answer(question, page, judge)
-    said = set(figures(given.text))
-    doubtful = [display.text for display in page.displays if not display.sure and said & {*figures(display.text)}]
+    said = {figure.lstrip("-") for figure in figures(given.text)}
+    unsure = (display.text for display in page.displays if not display.sure)
+    doubtful = [text for text in unsure if said & {figure.lstrip("-") for figure in figures(text)}]
     if not doubtful:
         return given
     caution = UNSURE_DISPLAY.format(" and ".join(dict.fromkeys(doubtful)))

@@ -114,10 +114,8 @@ def _no_display(random: Generator) -> NDArray[np.uint8]:
 def _print(random: Generator) -> str:
     number = segments.figure(random).strip()
     kind = random.random()
-    if kind < 0.3:
+    if kind < 0.45:
         return number
-    if kind < 0.45:  # scraps
-        return "".join(random.choice(list("0123456789+x#=lIO/gH")) for _ in range(random.integers(1, 4)))
     if kind < 0.65:
         return f"{random.choice(['$', '£', '€', '#', '~', '(', ''])}{number}{random.choice(['', '/', ')', ' ' + number, '%', 'ml', 'g'])}"
     if kind < 0.85:

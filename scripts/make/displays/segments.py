@@ -54,7 +54,7 @@ class Style:
             slant=random.choice([0.0, random.uniform(0.0, 0.25)]),
             pitch=width + random.uniform(0.12, 0.4),
             bevel=random.choice([0.0, 1.0, random.uniform(0, 1)]),
-            dot=thick * random.uniform(0.4, 1.3),
+            dot=thick * random.uniform(0.7, 1.3),
             round_dots=random.random() < 0.5,
             dot_in_gap=random.random() < 0.7,
             narrow_one=random.random() < 0.06,
