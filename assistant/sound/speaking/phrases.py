@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 
 SENTENCES: dict[str, str] = {
@@ -70,7 +71,9 @@ MEDICINE_IS_READ = "This looks like medicine, so I only read what is printed."
 
 def plain(text: str) -> str:
     """Printed words without the marks at their ends that would break a sentence."""
-    return " ".join(text.replace("_", " ").strip(" .,;:|-").split())
+    said = text.replace("_", " ").strip(" .,;:|-")
+    below_zero = re.search(r"(?:^|\s)[-−]\Z", text[: text.find(said)]) and said[:1].isdigit()
+    return " ".join((f"-{said}" if below_zero else said).split())
 
 
 def sentence(kind: str, said: str) -> str:

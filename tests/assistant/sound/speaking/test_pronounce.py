@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from assistant.sound.speaking.phrases import plain
 from assistant.sound.speaking.pronounce import as_spoken, digit_by_digit
 
 SAID = {
@@ -120,3 +121,7 @@ def test_digit_by_digit() -> None:
     assert digit_by_digit("123456") == "1 2 3 4 5 6"
     assert digit_by_digit("1234567") == "1 2 3, 4 5 6, 7"
     assert digit_by_digit("12-34") == "1 2, 3 4"
+
+
+def test_a_minus_sign_before_a_figure_is_kept_and_a_dash_is_not() -> None:
+    assert [plain(text) for text in ("-7.2", "- milk", "- 5 eggs", "total -")] == ["-7.2", "milk", "5 eggs", "total"]
