@@ -48,6 +48,8 @@ UNSURE_DISPLAY = "There is a display that I cannot read surely; it may say {}."
 
 LONG, LISTED = 30, 5
 """Words of a sentence, and things in it between commas, from which it is a list that nobody wants to hear to its end."""
+_NEGATIONS = frozenset("no not without never free".split())
+"""Words that may turn a sentence into its opposite; not if the question has them too ("is it lactose free")."""
 _TURNS = frozenset("no not never without free may might trace traces except unless".split())
 """Words that say something of all that follows: a sentence with one of them is never shortened."""
 
@@ -167,9 +169,8 @@ def _whether(question: Question, page: Page) -> Answer:
     if question.keys and best is not None and best.belief >= LIKELY:
         whole = _deciding(question, best.text)
         shown = whole if whole.rstrip().endswith((".", "!", "?")) else f"{plain(whole)}."
-        doubtful = question.asks("can i", "may i", "could i", "should i") or any(
-            word in fold(best.text).split() for word in ("no", "not", "without", "never", "free")
-        )
+        turned = (set(fold(best.text).split()) & _NEGATIONS) - set(fold(question.text).split())
+        doubtful = bool(turned) or question.asks("can i", "may i", "could i", "should i")
         return Answer(f"{'It says' if doubtful else 'Yes. It says'}: {shown}", False, "", best.lines)
     asked = " ".join(words[0] for words in question.keys)
     said = f"I do not find {asked or 'that'} in what I could read, but I may have missed it."

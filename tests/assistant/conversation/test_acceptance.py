@@ -183,11 +183,12 @@ def make(store: Store, engines: ProfileEngines, pulse: PulseServer) -> Iterator[
 def test_1_a_bad_picture_gives_a_reason_and_one_action_and_no_model_is_asked(make: Callable[..., Talk]) -> None:
     talk = make()
     clear = load_photo(SAMPLES / "book-cover.jpg")
-    for pixels, said in (
-        (degraded.black(clear.pixels), "I see only darkness. Uncover the camera or turn on a light."),
+    for pixels, said, read in (
+        (degraded.black(clear.pixels), "I see only darkness. Uncover the camera or turn on a light.", 0),
         (
             cv2.GaussianBlur(clear.pixels, (0, 0), 25),
             "The picture is blurred. Hold the camera still, a little further away.",
+            1,  # what is blurred may hold large print, and is refused only when nothing could be read
         ),
     ):
         talk.show(Photo(np.ascontiguousarray(pixels)))
@@ -198,7 +199,7 @@ def test_1_a_bad_picture_gives_a_reason_and_one_action_and_no_model_is_asked(mak
         assert next(at for at, kind, _ in talk.notes if kind == "says") - over < 4
         talk.quiet()
         assert talk.said().startswith(said)
-        assert talk.engines.reads == reads
+        assert talk.engines.reads == reads + read
         talk.type("stop")
 
 
@@ -234,8 +235,8 @@ def test_4_a_medicine_is_read_as_it_is_printed_and_spelled_on_request(make: Call
     talk.show(medicine())
     said = talk.ask("How much should I take?")
     assert said.startswith("The label says:")
-    assert said.endswith("Check with a pharmacist.")
-    assert "more" not in said.lower().split()
+    assert "Take 1 tablet 3 times daily after meals. Check with a pharmacist." in said
+    assert "400" in talk.ask("More.")
     assert ", " in talk.ask("Spell that.")
 
 

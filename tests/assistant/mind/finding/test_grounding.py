@@ -198,3 +198,9 @@ def test_a_warning_is_never_shortened_to_a_thing_in_it() -> None:
     )  # fmt: skip
     said = ask("Does it contain milk?", stacked(*rows)).text
     assert "may hold traces" in said
+
+
+def test_free_is_a_no_only_where_nobody_asked_for_it() -> None:
+    milk = stacked("MEADOW MILK", "Lactose free")
+    assert ask("Is this milk lactose free?", milk).text == "Yes. It says: Lactose free."
+    assert ask("Does it contain lactose?", milk).text == "It says: Lactose free."
