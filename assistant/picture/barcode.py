@@ -1,6 +1,6 @@
 """Barcodes and QR codes in a picture, decoded by zxing-cpp.
 
-What a product code means, or whether a link in a QR code may be followed, is not decided here.
+What their content means is found in `codes.py`.
 """
 
 from __future__ import annotations
@@ -23,6 +23,8 @@ class Barcode:
     format: str
     """The symbology's standard name: EAN-13, QR Code, ..."""
     box: Box
+    gs1: bool = False
+    """Whether the content is marked as GS1's, as "(01)09501101530003(17)290630"."""
 
 
 class ZxingBarcodeReader:
@@ -36,7 +38,10 @@ class ZxingBarcodeReader:
         """Codes found in `photo`, from the top of the picture to the bottom; boxes in its pixels."""
         # Grey, because the library takes three channels for blue green red.
         grey = cv2.cvtColor(photo.pixels, cv2.COLOR_RGB2GRAY)
-        found = [Barcode(code.text, str(code.format), _box(code.position)) for code in zxingcpp.read_barcodes(grey)]
+        found = [
+            Barcode(code.text, str(code.format), _box(code.position), code.content_type == zxingcpp.ContentType.GS1)
+            for code in zxingcpp.read_barcodes(grey)
+        ]
         return sorted(found, key=lambda code: (code.box.top, code.box.left))
 
 

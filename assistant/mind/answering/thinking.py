@@ -12,11 +12,13 @@ from typing import Literal
 
 from assistant.errors import ServerError
 from assistant.mind.answering import sight
-from assistant.mind.finding.grounding import Answer, answer, stands_in
+from assistant.mind.answering.codes import asks_of_codes, from_codes, what_they_are
+from assistant.mind.finding.grounding import NOT_FOUND, NOTHING_WRITTEN, Answer, answer, stands_in
 from assistant.mind.finding.medicine import looks_like_medicine
 from assistant.mind.finding.sentiment import sentiment
 from assistant.mind.understanding.question import Question
 from assistant.picture import gate
+from assistant.picture.codes import Code, meaning
 from assistant.picture.looking import Seen
 from assistant.picture.page import Page
 from assistant.ports.engines import Engines, LanguageModel
@@ -25,7 +27,6 @@ from assistant.sound.speaking.phrases import (
     NOT_SAID,
     SENTIMENT,
     SENTIMENT_UNSURE,
-    barcodes,
     could_read,
     not_found,
 )
@@ -113,9 +114,23 @@ def joined(parts: Sequence[Answer]) -> Answer:
 
 def _think_reading(question: Question, seen: Seen, engines: Engines) -> Answer:
     """The answer of the reader, and of the language model where it judges."""
-    codes = engines.barcodes.codes(seen.photo) if question.kind == "barcode" and seen.page else []
-    if codes:
-        return Answer(barcodes([(code.format, code.text) for code in codes]), False, "", ())
+    if seen.page is not None and asks_of_codes(question):
+        found = from_codes(question, _codes(seen, engines))
+        if found:
+            return found
+    given = _think_print(question, seen, engines)
+    nothing_read = not seen.quality.usable or given.reason == NOTHING_WRITTEN
+    if seen.page is None or not given.abstained or not (nothing_read or given.reason == NOT_FOUND):
+        return given
+    codes = _codes(seen, engines)
+    return from_codes(question, codes) or (what_they_are(codes) if codes and nothing_read else given)
+
+
+def _codes(seen: Seen, engines: Engines) -> list[Code]:
+    return [meaning(code) for code in engines.barcodes.codes(seen.photo)]
+
+
+def _think_print(question: Question, seen: Seen, engines: Engines) -> Answer:
     if seen.page is None or not seen.quality.usable or not seen.page.lines:
         return ground(question, seen.page, seen.quality, None)
     if question.kind == "barcode":

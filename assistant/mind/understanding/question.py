@@ -28,7 +28,7 @@ _SOMEBODY = (
 KINDS: tuple[tuple[str, str], ...] = (
     # The first pattern that fits decides, so the narrower ones stand first.
     ("sentiment", r"\b(sentiment|mood|tone)\b|\b(is|was|sounds?|seems?) .*\b(positive|negative|happy|angry|friendly)\b"),
-    ("barcode", r"\b(bar ?code|qr ?code)\b"),
+    ("barcode", r"\b((bar|qr|product)[ -]?codes?|data ?matrix)\b"),
     ("safety", r"\bsafe to (cross|walk|go|step|drive|enter)\b|\b(can|may|should|shall) i (cross|walk|go across|step|drive)\b"
                r"|\bcross(ing)? the (road|street)\b|\bhow far (away )?(is|are|am) (it|that|this|they|i|he|she)\b(?! (to|from)\b)"),
     ("person", rf"\bhow old (is|are) {_SOMEBODY}\b|\bwho(?:'s| is| are) {_SOMEBODY}\b"

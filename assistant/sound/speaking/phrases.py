@@ -119,12 +119,6 @@ SENTIMENT = "The text sounds {}."
 SENTIMENT_UNSURE = "I am not sure of the mood of this text; it may be {}."
 
 
-def barcodes(codes: Sequence[tuple[str, str]]) -> str:
-    """Codes as (format, content); digits are parted so that they are said one by one."""
-    said = [f"{name}: {' '.join(text) if text.isdigit() else text}." for name, text in codes]
-    return " ".join(said)
-
-
 READY = "Ready."
 GONE_WRONG = "Something went wrong in me. Please ask again."
 NO_MEMORY = "There is too little memory. Close other programs, and ask again."

@@ -119,6 +119,7 @@ def test_a_spoken_question_is_answered_aloud_and_announced_in_a_word(visit: Visi
 def test_how_answers_are_spoken_is_a_choice(visit: Visit, speaking: str, announced: str, heard: int) -> None:
     visit.page.get_by_label("Answers are spoken").select_option(speaking)
     visit.choose(SIGN)
+    visit.until(f"heard.length === {heard}")  # "Picture ready", spoken where answers are
     visit.forget_announced()
     visit.page.evaluate("heard.length = 0")
     visit.ask("What does it say?")

@@ -7,7 +7,6 @@ from dataclasses import replace
 import cv2
 import numpy as np
 import pytest
-import zxingcpp
 
 from assistant.engines.opening import ProfileEngines
 from assistant.errors import QuestionError, SoundError
@@ -103,20 +102,6 @@ def test_a_picture_without_text_is_said_to_have_none(engines: ProfileEngines) ->
     outcome = ask_in_writing("What does it say?", look(blotches, engines), engines)
     assert outcome.answer.abstained
     assert outcome.answer.text.startswith("I see no text")
-
-
-def test_a_barcode_is_said_digit_by_digit(engines: ProfileEngines) -> None:
-    code = zxingcpp.create_barcode("4006381333931", zxingcpp.BarcodeFormat.EAN13).to_image(
-        scale=4, add_quiet_zones=True
-    )
-    pixels = np.repeat(np.asarray(code)[:, :, None], 3, axis=2)
-    sheet = np.full((600, 800, 3), 235, np.uint8)
-    sheet[100 : 100 + pixels.shape[0], 100 : 100 + pixels.shape[1]] = pixels
-    cv2.putText(sheet, "HIGHLIGHTER", (100, 560), cv2.FONT_HERSHEY_SIMPLEX, 2, (0, 0, 0), 4)
-    outcome = ask_in_writing("What is the barcode?", look(Photo(sheet), engines), engines)
-    assert "4 0 0 6 3 8 1 3 3 3 9 3 1" in outcome.answer.text
-    nothing = ask_in_writing("What is the barcode?", look(load_photo(SAMPLES / "parking-sign.jpg"), engines), engines)
-    assert nothing.answer.reason == "no barcode"
 
 
 def test_a_mood_is_asked_of_the_language_model(engines: ProfileEngines) -> None:
