@@ -1,4 +1,4 @@
-"""Labels with their values: in one row, across a gap, below the label, or in a row of a table with two columns."""
+"""Labels with their values: in one row, across a gap, below or above the label, or in a row of a table with two columns."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from assistant.picture.structure.lines import Passage
 from assistant.picture.structure.pieces import Piece, Strip
 from assistant.picture.structure.tables import Table
 
-Way = Literal["within", "beside", "below", "table"]
+Way = Literal["within", "beside", "below", "above", "table"]
 LONGEST_LABEL = 6
 """Words."""
 LONGEST_VALUE = 8
@@ -30,7 +30,7 @@ class Pair:
     label: Passage
     value: Passage
     way: Way
-    """How they stand: in one piece of text, side by side, one over the other, or as row and cell of a table."""
+    """How they stand: in one piece of text, side by side, the value below or above its label, or as row and cell of a table."""
 
 
 def pairs_of(
@@ -55,6 +55,9 @@ def pairs_of(
         if number not in headed
         for pair in _below(strip, strips[number + 1 : number + 3], number, valued, running)
     ]
+    above = list(_above(strips))
+    turned = {line for _, pair in above for line in pair.label.lines}
+    below = [(number, pair) for number, pair in below if turned.isdisjoint(pair.label.lines)] + above
     captions = [pair for _, pair in below if _is_caption(pair)]
     found += [(number, pair) for number, pair in below if not _is_caption(pair) or len(captions) >= 2]
     for grid, table in tables:
@@ -121,6 +124,32 @@ def _below(
         caption = under.height >= CAPTION * piece.height and not marks.is_end(under.text)
         if short and ((colon and not (len(strip.pieces) > 1 and number in valued)) or figure or caption):
             yield Pair(_label(piece), under.passage(), "below")
+
+
+def _above(strips: Sequence[Strip]) -> Iterator[tuple[int, Pair]]:
+    """Values with their labels under them, as on a fuel pump: a column that begins with a value and ends with a label."""
+    numbered = [(number, piece) for number, strip in enumerate(strips) for piece in strip.pieces]
+    following: dict[int, int] = {}
+    for place, (number, piece) in enumerate(numbered):
+        for other, (row, under) in enumerate(numbered[place + 1 :], place + 1):
+            if row <= number + 2 and _stands_under(under, piece):
+                following[place] = other
+                break
+    for start in sorted(following.keys() - following.values()):
+        column = [start]
+        while column[-1] in following:
+            column.append(following[column[-1]])
+        pieces = [numbered[place] for place in column]
+        kinds = [_may_be(piece) for _, piece in pieces]
+        if len(pieces) >= 4 and kinds == ["value", "label"] * (len(pieces) // 2):
+            for (_, value), (number, label) in zip(pieces[::2], pieces[1::2], strict=True):
+                yield number, Pair(_label(label), value.passage(), "above")
+
+
+def _may_be(piece: Piece) -> str:
+    if marks.is_value(piece.text):
+        return "value"
+    return "label" if len(piece.text.split()) <= LONGEST_LABEL and not piece.text.rstrip().endswith(":") else "text"
 
 
 def _is_caption(pair: Pair) -> bool:

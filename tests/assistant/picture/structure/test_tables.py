@@ -123,6 +123,22 @@ def test_a_value_below_its_label() -> None:
     assert pairs(read) == {"Member number": "20394817", "Group": "771"}
 
 
+def test_a_value_above_its_label() -> None:
+    """A column that begins with a value and ends with a label; where it begins with a label each stands over its value."""
+    pump = [
+        line("31.40", 300, 50, 60),
+        line("PAY £", 310, 125, 36),
+        line("18.722", 296, 180, 60),
+        line("LITRES", 305, 255, 36),
+    ]
+    assert pairs(page(*pump)) == {"PAY £": "31.40", "LITRES": "18.722"}
+    titled = [
+        line("SALE", 310, 10, 30),
+        *(line(each.text, int(each.box.left), int(each.box.top), 36) for each in pump[:-1]),
+    ]
+    assert pairs(page(*titled))["PAY £"] == "18.722"
+
+
 def test_figures_in_a_sentence_are_no_pairs() -> None:
     assert pairs(stacked("The buses with the numbers 3 and 41 will", "stop in Park Road until the end of May.")) == {}
 
