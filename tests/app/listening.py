@@ -92,8 +92,19 @@ class User:
         return self._made[words]
 
     def understand(self, sound: Sound) -> str:
-        """What is said in `sound`."""
-        return self._engines.recogniser.transcribe(sound).text
+        """What is said in `sound`, phrase by phrase: behind a longer one a single word is easily lost."""
+        return " ".join(self._engines.recogniser.transcribe(phrase).text for phrase in phrases(sound))
+
+
+def phrases(sound: Sound, pause: float = 0.5) -> list[Sound]:
+    """What stands between pauses of `pause` seconds, each with a little silence around it."""
+    step = sound.rate // 50
+    levels = np.abs(sound.samples[: len(sound.samples) // step * step]).reshape(-1, step).max(axis=1)
+    loud = np.flatnonzero(levels > 0.01)
+    if not len(loud):
+        return [sound]
+    parts = np.split(loud, np.flatnonzero(np.diff(loud) > pause * 50) + 1)
+    return [Sound(sound.samples[max(0, part[0] - 10) * step : (part[-1] + 11) * step], sound.rate) for part in parts]
 
 
 class Listening:
