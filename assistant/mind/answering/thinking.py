@@ -33,6 +33,9 @@ from assistant.sound.speaking.phrases import (
 
 log = logging.getLogger(__name__)
 
+BY_PLACE = frozenset("title subtitle author series publisher brand company city place product heading large line".split())
+"""Kinds answered by where something stands and how large it is, and not by a label: where print is missing, what is left looks like it."""
+
 
 def think(question: Question, seen: Seen, engines: Engines, history: Sequence[tuple[str, str]] = ()) -> Answer:
     """The answer to `question` about what was seen; no model has a say before the gate has.
@@ -160,6 +163,7 @@ def ground(question: Question, page: Page | None, quality: gate.Quality, judge: 
         return given
     if not given.abstained and question.kind != "read":
         out = hint.kind == "cut" and stands_in(given, quality.cut_lines)
+        out = out or (question.kind in BY_PLACE and (hint.doubt or hint.kind == "cut"))
         if out or (hint.doubt and any(line.confidence < gate.SURE for line in given.evidence)):
             return Answer(f"{hint.reason} {hint.action} {could_read(given.text)}", True, hint.kind, given.evidence)
     # Who got an answer hears that there may be more; where much is missing, also what to do about it.

@@ -138,3 +138,14 @@ def test_where_much_is_missing_only_what_was_read_surely_is_an_answer() -> None:
     given = ground(understand("What is the phone number?"), faint, quality, None)
     assert (given.abstained, given.reason) == (True, "glare")
     assert given.text == "Bright light hides a part. Tilt it. I can read: The phone number is 03-9130 2672."
+
+
+@pytest.mark.parametrize("kind", ["glare", "cut"])
+def test_where_print_is_missing_what_is_left_is_not_taken_for_the_title(kind: gate.Kind) -> None:
+    """The largest line that is left may be the author's, or an advertisement's."""
+    cover = page(line("THE HARBOUR AT DUSK", 40, 40, 90), line("Ada Okafor", 60, 400, 40))
+    hint = gate.Finding(kind, "Something hides a part.", "Turn it.", refuse=False, doubt=kind == "glare")
+    given = ground(understand("What is the title?"), cover, gate.Quality((hint,), CLEAR.measures), None)
+    assert given.abstained
+    assert "I can read: The title is THE HARBOUR AT DUSK." in given.text
+    assert not ground(understand("What is the title?"), cover, CLEAR, None).abstained
