@@ -57,7 +57,7 @@ def _named(argument: str, seen: Seen | None) -> str:
     """What is to be spelled: a word as it was said, or "the title", which stands in the picture."""
     if not argument.startswith("the ") or seen is None or seen.page is None or not seen.page.lines:
         return argument
-    given = ground(understand(f"What is {argument}?"), seen.page, seen.quality, None)
+    given = ground(understand(f"What is {argument}?"), seen.page, seen.quality)
     return "" if given.abstained else printed_words(given)
 
 

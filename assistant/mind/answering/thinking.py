@@ -21,7 +21,7 @@ from assistant.picture import gate
 from assistant.picture.codes import Code, meaning
 from assistant.picture.looking import Seen
 from assistant.picture.page import Page
-from assistant.ports.engines import Engines, LanguageModel
+from assistant.ports.engines import Engines
 from assistant.sound.speaking.phrases import (
     BROKE_OFF,
     NOT_SAID,
@@ -33,7 +33,9 @@ from assistant.sound.speaking.phrases import (
 
 log = logging.getLogger(__name__)
 
-BY_PLACE = frozenset("title subtitle author series publisher brand company city place product heading large line".split())
+BY_PLACE = frozenset(
+    "title subtitle author series publisher brand company city place product heading large line".split()
+)
 """Kinds answered by where something stands and how large it is, and not by a label: where print is missing, what is left looks like it."""
 
 
@@ -135,7 +137,7 @@ def _codes(seen: Seen, engines: Engines) -> list[Code]:
 
 def _think_print(question: Question, seen: Seen, engines: Engines) -> Answer:
     if seen.page is None or not seen.quality.usable or not seen.page.lines:
-        return ground(question, seen.page, seen.quality, None)
+        return ground(question, seen.page, seen.quality)
     if question.kind == "barcode":
         return Answer(not_found("barcode", seen.page.text), True, "no barcode", seen.page.lines)
     if question.kind == "sentiment":
@@ -144,10 +146,10 @@ def _think_print(question: Question, seen: Seen, engines: Engines) -> Answer:
         if mood.sure:
             return Answer(SENTIMENT.format(mood.label), False, "", seen.page.lines)
         return Answer(SENTIMENT_UNSURE.format(mood.label), True, "uncertain", seen.page.lines)
-    return ground(question, seen.page, seen.quality, _LateJudge(engines))
+    return ground(question, seen.page, seen.quality)
 
 
-def ground(question: Question, page: Page | None, quality: gate.Quality, judge: LanguageModel | None) -> Answer:
+def ground(question: Question, page: Page | None, quality: gate.Quality) -> Answer:
     """The answer that stands on the page, as far as the picture's quality lets one trust it.
 
     `page` may be None when the gate let nobody read.
@@ -157,7 +159,7 @@ def ground(question: Question, page: Page | None, quality: gate.Quality, judge: 
     if page is None or not quality.usable:
         refusing = next(finding for finding in quality.findings if finding.refuse)
         return Answer(quality.spoken, True, refusing.kind, page.lines if page else ())
-    given = answer(question, page, judge)
+    given = answer(question, page)
     hint = next((finding for finding in quality.findings if not finding.refuse), None)
     if hint is None:
         return given
@@ -169,13 +171,3 @@ def ground(question: Question, page: Page | None, quality: gate.Quality, judge: 
     # Who got an answer hears that there may be more; where much is missing, also what to do about it.
     wordy = given.abstained or question.kind == "read" or hint.doubt
     return replace(given, text=f"{given.text} {hint.reason}{f' {hint.action}' if wordy else ''}")
-
-
-class _LateJudge:
-    """The language model, opened only if the answer is in dispute: most questions never need it."""
-
-    def __init__(self, engines: Engines) -> None:
-        self._engines = engines
-
-    def score(self, prompt: str, continuations: Sequence[str]) -> list[float]:
-        return self._engines.judge.score(prompt, continuations)

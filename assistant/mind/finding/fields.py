@@ -13,6 +13,7 @@ from itertools import pairwise
 
 from assistant.mind.finding import cover
 from assistant.mind.finding import patterns as p
+from assistant.mind.finding.patterns import EXPIRES, is_date
 from assistant.mind.finding.spans import (
     LIKELY,
     SURE,
@@ -100,7 +101,11 @@ def date(_: Question, page: Page) -> list[Span]:
 
 
 def expiry(_: Question, page: Page) -> list[Span]:
-    """An expiry date, with its time if one stands beside it; never a date that is not called so."""
+    """An expiry date, with its time if one stands beside it; never a date that is not called so, or called something else."""
+    called = [pair.value for pair in page.structure.pairs if EXPIRES.search(pair.label.text)]
+    dated = [Span(value.text, value.lines, SURE) for value in called if is_date(value.text)]
+    if dated:
+        return dated
     keys = (
         "exp",
         "expiry",

@@ -1,7 +1,7 @@
-"""Answers made only of words that were read: choose among candidate spans, or say that nothing fits.
+"""Answers made only of words that were read: the likeliest words as a sentence, or that nothing fits.
 
-The finders propose (`fields.py`, `cover.py`); here the best is chosen, with a language model as judge where several are
-close, and the sentence is put together. Below a certain belief the answer is not given: honesty beats eloquence.
+The reader of answers and the finders propose and are ranked (`extraction.py`); here the sentence is put together. Below a certain
+probability the answer is not given: honesty beats eloquence.
 """
 
 from __future__ import annotations
@@ -11,13 +11,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
 
-from assistant.mind.finding import medicine, scripts
-from assistant.mind.finding.fields import FINDERS
+from assistant.mind.finding import extraction, medicine, scripts
 from assistant.mind.finding.spans import LIKELY, Span, fold, matches
 from assistant.mind.understanding.question import Question
 from assistant.picture.displays.figures import figures
 from assistant.picture.page import Line, Page, Row
-from assistant.ports.engines import LanguageModel
 from assistant.sound.speaking.phrases import (
     ALSO_OTHER_SCRIPT,
     NEEDS_EYES,
@@ -31,15 +29,6 @@ from assistant.sound.speaking.phrases import (
     sentence,
 )
 
-CLOSE = 0.02
-"""Candidates whose belief is this near to the best one's are left to the judge. Of the 130 evaluation questions 114 were answered
-right with 0.02 as with no judge at all, 113 with 0.05, 112 with 0.12: a model of 135 million judges worse than the rules."""
-GAIN_WEIGHT = 0.05
-"""Belief that one nat per token is worth."""
-JUDGED = 6
-"""The most candidates a judge is asked about: each costs time before the first word."""
-ENOUGH = 0.62
-"""Least belief for an answer to be given."""
 MOSTLY = 0.5
 """Share of Latin letters from which a row or a page is read aloud."""
 LEGIBLE = 0.6
@@ -77,9 +66,9 @@ class Answer:
     """Sentences held back, for who asks for more."""
 
 
-def answer(question: Question, page: Page, judge: LanguageModel | None = None) -> Answer:
+def answer(question: Question, page: Page) -> Answer:
     """Answer `question` from `page` alone; what stands on a display that cannot be read surely is said to be so."""
-    given = _answer(question, page, judge)
+    given = _answer(question, page)
     said = {figure.lstrip("-") for figure in figures(given.text)}
     unsure = (display.text for display in page.displays if not display.sure)
     doubtful = [text for text in unsure if said & {figure.lstrip("-") for figure in figures(text)}]
@@ -91,7 +80,7 @@ def answer(question: Question, page: Page, judge: LanguageModel | None = None) -
     return replace(given, text=caution, abstained=True, reason=UNCLEAR)
 
 
-def _answer(question: Question, page: Page, judge: LanguageModel | None) -> Answer:
+def _answer(question: Question, page: Page) -> Answer:
     if question.kind in LOOKS:
         offered = f" {could_read(_gist(page))}" if page.lines else ""
         return Answer(f"{NEEDS_EYES}{offered}", True, NEEDS_MODEL, page.lines)
@@ -107,39 +96,14 @@ def _answer(question: Question, page: Page, judge: LanguageModel | None) -> Answ
         return _read(question, page)
     if question.kind == "whether":
         return _whether(question, page)
-    finder = FINDERS.get(question.kind, FINDERS["open"])
-    best = _choose(question, page, finder(question, page), judge)
-    if best is None:
+    found = extraction.best(question, page)
+    if found is None:
         return Answer(not_found(question.kind, _gist(page)), True, NOT_FOUND, page.lines)
-    if best.clarity < LEGIBLE:
-        return Answer(f"I cannot read that clearly. {could_read(best.text)}", True, UNCLEAR, best.lines)
-    return Answer(sentence(question.kind, best.text), False, "", best.lines)
-
-
-def _choose(question: Question, page: Page, spans: Sequence[Span], judge: LanguageModel | None) -> Span | None:
-    """The best candidate, or None when none is believed enough. A judge decides between near equals."""
-    distinct: dict[str, Span] = {}
-    for span in spans:
-        key = fold(plain(span.text))
-        if key and (key not in distinct or distinct[key].belief < span.belief):
-            distinct[key] = span
-    ranked = sorted(distinct.values(), key=lambda span: span.belief, reverse=True)
-    if not ranked or ranked[0].belief < ENOUGH:
-        return None
-    near = [span for span in ranked if span.belief >= ranked[0].belief - CLOSE][:JUDGED]
-    if len(near) < 2 or judge is None:
-        return ranked[0]
-    gains = _gains(question, page, near, judge)
-    return max(zip(near, gains, strict=True), key=lambda pair: pair[0].belief + GAIN_WEIGHT * pair[1])[0]
-
-
-def _gains(question: Question, page: Page, spans: Sequence[Span], judge: LanguageModel) -> list[float]:
-    """By how much the question and the page make each span likelier than it is by itself (nats per token)."""
-    texts = [f" {plain(span.text)}" for span in spans]
-    page_text = " / ".join(row.text for row in page.rows)[:600]
-    asked = judge.score(f"Text: {page_text}\nQuestion: {question.text}\nAnswer:", texts)
-    alone = judge.score("Answer:", texts)
-    return [a - b for a, b in zip(asked, alone, strict=True)]
+    one = found[0]
+    if min((line.confidence for line in one.lines), default=0.0) < LEGIBLE:
+        return Answer(f"I cannot read that clearly. {could_read(one.text)}", True, UNCLEAR, one.lines)
+    known = bool(one.features.get("agreed") or one.features.get("finder alone"))
+    return Answer(sentence(question.kind if known else "open", one.text), False, "", one.lines)
 
 
 def _read(question: Question, page: Page) -> Answer:

@@ -16,6 +16,16 @@ DATE = re.compile(
     rf"|\b{_MONTH} ?{_YEAR}\b|\b(?:0?[1-9]|1[0-2])/{_YEAR}\b",
     re.IGNORECASE,
 )
+EXPIRES = re.compile(
+    r"\b(?:exp\w*|best (?:before|by|if)\b.*|use[ -]?by|use before|sell by|bbe?|mhd|tht|dlc|ddm|per|bäst före|haltbar|valid until"
+    r"|consum\w* .*|à consommer .*|da consumarsi .*|verw\w*)\b",
+    re.IGNORECASE,
+)
+MADE = re.compile(
+    r"\b(?:mf[gd]|manuf\w*|made|prod\w*|pkd|packed|pack(?:ing|aged)|fab\w*|hergestellt|abgepackt|born|lot|batch|ch)\b",
+    re.IGNORECASE,
+)
+"""Labels of dates: until when a thing is good, and what is none of that."""
 TIME = re.compile(r"\b\d{1,2}:\d\d(?::\d\d)?(?: ?[ap]\.?m\b\.?)?|\b\d{1,2} ?[ap]\.?m\b", re.IGNORECASE)
 CURRENCY = r"(?:US\$|\$|€|£|¥|RM|Rp\.?|EUR|USD|GBP|MYR|CHF)"
 MONEY = re.compile(
@@ -38,3 +48,15 @@ ORDINAL = re.compile(
     r"\b(?:\d+(?:st|nd|rd|th)|first|second|third|fourth|fifth|sixth|seventh|eighth|ninth|tenth|new|revised)\b",
     re.IGNORECASE,
 )
+
+
+_DATED = re.compile(
+    r"\d[/.\- ]\d|(?:jan|feb|fév|mar|mär|apr|avr|ma[iy]|ju[nl]|jui|aug|aoû|sep|o[ck]t|nov|de[cz]|déc)|\b(?:19|20)\d\d\b|\d{6}",
+    re.IGNORECASE,
+)
+
+
+def is_date(text: str) -> bool:
+    """Whether a day, a month or a year stands in `text`, in whatever form: "12MAY27", "03/27"; a time alone is none."""
+    bare = TIME.sub(" ", text)
+    return sum(map(str.isdigit, bare)) >= 3 and _DATED.search(bare) is not None

@@ -117,25 +117,25 @@ def test_what_stands_in_a_cut_line_is_not_trusted() -> None:
     cut = line("otal 18.40", 0, 600)
     read = page(*RECEIPT.lines[:4], cut)
     quality = gate.Quality((hint,), CLEAR.measures, (cut,))
-    given = ground(understand("What does it say about otal?"), read, quality, None)
+    given = ground(understand("What does it say about otal?"), read, quality)
     assert given.text.endswith("Some text is cut off on the left. Move the camera left.")
-    given = ground(understand("How much does this cost?"), read, quality, None)
+    given = ground(understand("How much does this cost?"), read, quality)
     assert (given.abstained, given.reason) == (True, "cut")
     assert given.text.startswith("Some text is cut off on the left. Move the camera left. I can read:")
-    elsewhere = ground(understand("What is the phone number?"), read, quality, None)
+    elsewhere = ground(understand("What is the phone number?"), read, quality)
     assert elsewhere.text == "The phone number is 03-9130 2672. Some text is cut off on the left."
 
 
 def test_where_much_is_missing_only_what_was_read_surely_is_an_answer() -> None:
     hint = gate.Finding("glare", "Bright light hides a part.", "Tilt it.", refuse=False, doubt=True)
     quality = gate.Quality((hint,), CLEAR.measures)
-    given = ground(understand("What is the phone number?"), RECEIPT, quality, None)
+    given = ground(understand("What is the phone number?"), RECEIPT, quality)
     assert (given.abstained, given.text) == (
         False,
         "The phone number is 03-9130 2672. Bright light hides a part. Tilt it.",
     )
     faint = page(*(replace(each, confidence=0.8) for each in RECEIPT.lines))
-    given = ground(understand("What is the phone number?"), faint, quality, None)
+    given = ground(understand("What is the phone number?"), faint, quality)
     assert (given.abstained, given.reason) == (True, "glare")
     assert given.text == "Bright light hides a part. Tilt it. I can read: The phone number is 03-9130 2672."
 
@@ -145,7 +145,7 @@ def test_where_print_is_missing_what_is_left_is_not_taken_for_the_title(kind: ga
     """The largest line that is left may be the author's, or an advertisement's."""
     cover = page(line("THE HARBOUR AT DUSK", 40, 40, 90), line("Ada Okafor", 60, 400, 40))
     hint = gate.Finding(kind, "Something hides a part.", "Turn it.", refuse=False, doubt=kind == "glare")
-    given = ground(understand("What is the title?"), cover, gate.Quality((hint,), CLEAR.measures), None)
+    given = ground(understand("What is the title?"), cover, gate.Quality((hint,), CLEAR.measures))
     assert given.abstained
     assert "I can read: The title is THE HARBOUR AT DUSK." in given.text
-    assert not ground(understand("What is the title?"), cover, CLEAR, None).abstained
+    assert not ground(understand("What is the title?"), cover, CLEAR).abstained

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import pytest
 
 from assistant.mind.finding.grounding import Answer, answer
@@ -85,27 +83,6 @@ def test_an_unclear_line_is_not_given_as_an_answer() -> None:
 def test_answers_are_at_most_two_sentences_unless_all_is_read() -> None:
     for text in ("What is the total?", "Who was the cashier?", "What is the barcode colour?", "Where is the exit?"):
         assert ask(text, RECEIPT).text.rstrip(".").count(". ") <= 1
-
-
-class CountingJudge:
-    """A judge that prefers the longest text, and counts how often it was asked."""
-
-    def __init__(self) -> None:
-        self.asked = 0
-
-    def score(self, prompt: str, continuations: Sequence[str]) -> list[float]:
-        self.asked += 1
-        return [float(len(text)) if "Question" in prompt else 0.0 for text in continuations]
-
-
-def test_the_judge_decides_only_between_near_equals() -> None:
-    judge = CountingJudge()
-    assert answer(understand("What is the total?"), RECEIPT, judge).text == "The total is 10.40."
-    assert judge.asked == 0
-    twins = stacked("Platform: Leeds", "x", "Platform: Manchester Piccadilly")
-    given = answer(understand("What is the platform?"), twins, judge)
-    assert judge.asked == 2
-    assert "Manchester Piccadilly" in given.text
 
 
 MEDICINE = page(
