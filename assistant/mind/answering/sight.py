@@ -59,6 +59,10 @@ _HIDES_THINGS = ("covered", "dark", "blurred", "glare")
 _THINGS = ("cover", "label", "sign", "receipt", "box", "bottle", "package", "screen")
 
 
+SURELY = 0.8
+"""Probability of the reader's answer from which the picture model is not asked as well."""
+
+
 def may_look(question: Question, page: Page, quality: Quality) -> bool:
     """Whether a model that sees may have a say at all."""
     if any(finding.refuse and finding.kind in _HIDES_THINGS for finding in quality.findings):
@@ -79,7 +83,7 @@ def leaves_room(question: Question, page: Page, given: Answer) -> bool:
     """Whether the reader's answer leaves room for another: there is none, or it is but the largest words of the page."""
     if given.abstained:
         return given.reason in (NEEDS_MODEL, NOTHING_WRITTEN, NOT_FOUND)
-    return question.kind == "product" and matches(question.keys, page.text) < LIKELY
+    return given.belief < SURELY or (question.kind == "product" and matches(question.keys, page.text) < LIKELY)
 
 
 def style(question: Question) -> Style:

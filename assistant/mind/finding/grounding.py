@@ -64,14 +64,17 @@ class Answer:
     """What the picture model said, with nothing added; empty where it was not asked."""
     rest: tuple[str, ...] = ()
     """Sentences held back, for who asks for more."""
+    belief: float = 1.0
+    """Probability that it is right, where that is reckoned (`ranking.py`)."""
 
 
 def answer(question: Question, page: Page) -> Answer:
     """Answer `question` from `page` alone; what stands on a display that cannot be read surely is said to be so."""
     given = _answer(question, page)
     said = {figure.lstrip("-") for figure in figures(given.text)}
-    unsure = (display.text for display in page.displays if not display.sure)
-    doubtful = [text for text in unsure if said & {figure.lstrip("-") for figure in figures(text)}]
+    unsure = [display.text for display in page.displays if not display.sure]
+    shown = bool(said) and question.asks("shows?", "showing", "displays?", "screen", "reading", "meter", "scales?")
+    doubtful = [text for text in unsure if shown or said & {figure.lstrip("-") for figure in figures(text)}]
     if not doubtful:
         return given
     caution = UNSURE_DISPLAY.format(" and ".join(dict.fromkeys(doubtful)))
@@ -103,7 +106,7 @@ def _answer(question: Question, page: Page) -> Answer:
     if min((line.confidence for line in one.lines), default=0.0) < LEGIBLE:
         return Answer(f"I cannot read that clearly. {could_read(one.text)}", True, UNCLEAR, one.lines)
     known = bool(one.features.get("agreed") or one.features.get("finder alone"))
-    return Answer(sentence(question.kind if known else "open", one.text), False, "", one.lines)
+    return Answer(sentence(question.kind if known else "open", one.text), False, "", one.lines, belief=found[1])
 
 
 def _read(question: Question, page: Page) -> Answer:

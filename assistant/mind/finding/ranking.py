@@ -91,24 +91,22 @@ def candidates(question: Question, page: Page, opinion: Opinion, found: Sequence
             alone = {"finder": span.belief, "finder alone": 1.0, "finder first": float(number == 0)}
             features = {**common, **_of_words(question, page, span.text, span.lines), **alone}
             made.append(Candidate(span.text, span.lines, "words", features))
-    return made + list(_prominent(question, page, common, made)) if not whether else made
+    return [*made, *_prominent(question, page, common, made)] if _WHAT.search(question.text) else made
 
 
 def _prominent(
     question: Question, page: Page, common: Mapping[str, float], made: Sequence[Candidate]
 ) -> Iterator[Candidate]:
     """The groups that are seen first, which say what a thing is."""
-    asked = float(_WHAT.search(question.text) is not None)
     for number, group in enumerate(page.structure.groups[:2]):
         if len(group.text.split()) <= FEW and not any(one.lines == group.lines for one in made):
-            seen = {
-                "prominent": group.prominence,
-                "what": asked,
-                "what prominent": asked * group.prominence,
-                "second": float(number),
-            }
-            features = {**common, **_of_words(question, page, group.text, group.lines), **seen}
-            yield Candidate(group.text, group.lines, "words", features)
+            seen = {"group": 1.0, "prominent": group.prominence, "second": float(number)}
+            yield Candidate(
+                group.text,
+                group.lines,
+                "words",
+                {**common, **_of_words(question, page, group.text, group.lines), **seen},
+            )
 
 
 def _of_words(question: Question, page: Page, text: str, lines: Sequence[Line]) -> dict[str, float]:
