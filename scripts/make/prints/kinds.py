@@ -1,6 +1,6 @@
 """A kind of print as data: its lines with slots, the values of the slots, and what people ask of them.
 
-A file in a folder of `kinds/`, which is the category:
+A file in a folder of `kinds/`:
 
     name = "till receipt"                     as one would say "a till receipt"
     category = "receipt"                      label, screen, sign, book, receipt or document

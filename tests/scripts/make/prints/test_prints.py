@@ -29,7 +29,7 @@ def test_every_kind_makes_pages_with_answers(kind: Kind) -> None:
     asked = [each for one in made for each in one.asked]
     assert {"span", "absent"} <= {each.verdict for each in asked}
     assert all("{" not in each.words for each in asked)
-    assert all(len(each.words) > 3 for each in asked)
+    assert all(each.words.strip() for each in asked)
     assert all((each.verdict == "absent") == (not each.marks) for each in asked)
 
 
